@@ -1,0 +1,201 @@
+"""What the judging steps write and the gate reads: plain numbers, bound to the model that they judge by digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from ferryman.errors import ArtifactError
+
+Digest = str
+"""SHA-256 (hex) of an artifact's `manifest.json`."""
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) and value in {"nan", "inf", "-inf"} else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+"""A float that survives JSON also when it is not finite (written as `nan`, `inf`, `-inf` in quotes)."""
+
+
+class Evidence(BaseModel):
+    """Base of everything written as JSON between steps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The document at `path`; ArtifactError when it is missing or not of this form."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{path}: not a readable {cls.__name__} document: {error}", str(path)) from error
+
+    def write(self, path: Path) -> None:
+        """Write as indented JSON."""
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+class Score(Evidence):
+    """One metric on the test split with its two-sided 95 % interval."""
+
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
+
+
+class ChampionComparison(Evidence):
+    """Candidate and champion on the same rows: `lower` is the one-sided 95 % bound of how much better the candidate is.
+
+    `difference` and `lower` are oriented so that positive means the candidate is better, whatever the metric's
+    direction. For metrics on a scale of their own (rmse, mae, log_loss) both are fractions of the champion's value.
+    """
+
+    version: int
+    digest: Digest
+    metric: str
+    rows: int
+    candidate: Number | None = None
+    champion: Number | None = None
+    difference: Number | None = None
+    lower: Number | None = None
+    differing: int | None = None
+    """Rows on which the two do not give the same answer."""
+
+    method: Literal["exact", "bootstrap"] | None = None
+    rows_needed: int | None = None
+    """About how many test rows would decide it, when these do not."""
+
+    not_comparable: str | None = None
+    """Why the champion cannot be judged on these rows (other classes, features or split); a reason to hold."""
+
+
+class Evaluation(Evidence):
+    """`evaluation.json`: the candidate on the test split."""
+
+    schema_version: int = 1
+    model: Digest
+    examples: Digest
+    task: Literal["class", "number"]
+    rows: int
+    not_finite: int = 0
+    """Rows whose answer is NaN or infinite; any is a reason to hold."""
+
+    metrics: dict[str, Score]
+    classes: list[str] = []
+    per_class: dict[str, dict[str, Number]] = {}
+    """Class name -> precision, recall, f1, rows."""
+
+    confusion: list[list[int]] = []
+    """Rows: true class, columns: predicted class, in the order of `classes`."""
+
+    champion: ChampionComparison | None = None
+
+
+class Rung(Evidence):
+    """One conversion tried: what it gives on the test split against the trained model."""
+
+    name: Literal["float32", "int8"]
+    state: Literal["kept", "out_of_bounds", "failed"]
+    reason: str = ""
+    size_bytes: int | None = None
+    seconds: float | None = None
+    converted: Number | None = None
+    """The contract's metric of `.tflite(transform(raw))` on the test split."""
+
+    trained: Number | None = None
+    """The same metric of `serving_default(raw)`."""
+
+    lost: Number | None = None
+    """How much worse the converted model is, oriented and scaled as in `ChampionComparison`; negative: better."""
+
+    largest_difference: Number | None = None
+    """Largest absolute difference of any output between `.tflite` and `core` on the same device tensors."""
+
+    agreement: Number | None = None
+    """Share of rows with the same class (classes only)."""
+
+    latency: float | None = None
+    """Median seconds of one row, one thread."""
+
+
+class Conversion(Evidence):
+    """`conversion.json`: every rung tried and the one chosen."""
+
+    schema_version: int = 1
+    model: Digest
+    required: bool
+    metric: str
+    may_lose: float
+    rungs: list[Rung]
+    chosen: str | None
+    transform_ids_differ: int
+    """Device ids on which the numpy reference of `preprocess.json` and the `transform` endpoint differ; bound 0."""
+
+    transform_largest_difference: Number
+    """Largest difference of a float device tensor between the two; bound 1e-6."""
+
+    rows: int
+
+
+class AnswerCheck(Evidence):
+    """Answers over one protocol against the recorded ones."""
+
+    protocol: Literal["grpc", "rest"]
+    rows: int
+    ok: bool
+    largest_absolute: Number
+    largest_relative: Number
+    labels_changed: int
+    reason: str = ""
+
+
+class ServingCheck(Evidence):
+    """`serving_check.json`: a real server's answers to the golden set."""
+
+    schema_version: int = 1
+    model: Digest
+    server: str
+    """Which server answered, e.g. `ferryman-model-server 0.1.0` or `tensorflow_model_server 2.21.0`."""
+
+    stand_in: bool
+    """True when it was the embedded server rather than TensorFlow Serving's own binary."""
+
+    answers: list[AnswerCheck]
+    absolute: float
+    relative: float
+    p50: float | None = None
+    p99: float | None = None
+    """Latency of one row over gRPC, seconds."""
+
+    memory_bytes: int | None = None
+    load_seconds: float | None = None
+    failure: str = ""
+    """Why the server did not load the model, when it did not; a reason to hold."""
+
+
+class Reason(Evidence):
+    """One check of the gate: its number, its bound, and whether it holds."""
+
+    check: str
+    """What was looked at, e.g. `accuracy`, `champion accuracy`, `converted`, `served grpc`, `content`."""
+
+    ok: bool
+    value: Number | None = None
+    bound: Number | None = None
+    text: str
+    """A sentence for people with both numbers in it."""
+
+
+class Verdict(Evidence):
+    """`verdict.json`: the gate's one decision with every reason."""
+
+    schema_version: int = 1
+    kind: Literal["promote", "hold", "insufficient", "nothing_new"]
+    model: Digest
+    content: str
+    reasons: list[Reason]
+    rows_needed: int | None = None

@@ -1,0 +1,87 @@
+"""What every feature kind answers: its options, its parsing, its fit, its transform, its reference, its device tensors.
+
+One row of data passes a feature in four forms:
+
+    cells (str)  ──parse──>  Arrow column  ──raw──>  raw tensor (input of `serving_default`)
+                                                        │ transform (in the graph) = reference (numpy)
+                                                        v
+                                              device tensors (inputs of `core`)  ──encode──>  Keras tensor for the model
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ferryman.data.options import Options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Fitted = Mapping[str, Any]
+"""What a feature learned from the train split, as plain JSON values (mean, vocabulary, ...)."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, dtype (numpy name; `string` for text) and shape of one row of a tensor (without the batch)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+
+class CellError(ValueError):
+    """One cell does not parse: `row` and `column` are offsets into what `parse` was given."""
+
+    def __init__(self, row: int, column: int, received: str | None, expected: str) -> None:
+        self.row, self.column, self.received, self.expected = row, column, received, expected
+        super().__init__(f"received {received!r}, expected {expected}")
+
+
+class FeatureOptions(Options):
+    """Base of the feature kinds; a kind is one file that subclasses this with its own `kind` literal."""
+
+    @abstractmethod
+    def source_columns(self, name: str) -> list[int | str]:
+        """The source columns that this feature reads, in order; `name` is the feature's own name (the default column)."""
+
+    @abstractmethod
+    def parse(self, cells: Sequence[Sequence[str | None]]) -> pa.Array:
+        """The Arrow column of a batch; `cells` holds a list per row, one cell per source column, None where missing.
+
+        Raises:
+            CellError: a cell is missing where that is refused, or is not what this kind reads.
+        """
+
+    @abstractmethod
+    def raw_spec(self, name: str) -> TensorSpec:
+        """The raw tensor of this feature: the input `name` of `serving_default`."""
+
+    @abstractmethod
+    def raw(self, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+        """The raw tensor [n, ...] of an Arrow column; text as an object array of str ("" where missing), numbers NaN where missing."""
+
+    @abstractmethod
+    def fit(self, raw: np.ndarray) -> Fitted:
+        """What is learned from the raw tensor of the train split."""
+
+    @abstractmethod
+    def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
+        """The device tensors that `transform` gives; names start with the feature's name."""
+
+    @abstractmethod
+    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
+        """Device tensors by name of the raw `tf.Tensor` [n, ...], built in the graph of the caller."""
+
+    @abstractmethod
+    def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """The same in numpy: what a device computes from `preprocess.json`; ids equal, floats to 1e-6."""
+
+    @abstractmethod
+    def encode(self, name: str, fitted: Fitted, device: Mapping[str, Any]) -> Any:
+        """One Keras tensor for the model, from the Keras inputs that stand for this feature's device tensors."""
