@@ -1,0 +1,48 @@
+"""The model card: all that a reader must know of a model to feed it and to compare it, without TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ferryman.artifacts.evidence import Evidence
+
+FILE = "model.json"
+
+
+class DeviceTensor(Evidence):
+    """One input of `core`: name, dtype (numpy name) and shape of one row."""
+
+    name: str
+    dtype: str
+    shape: list[int] = []
+
+
+class ModelCard(Evidence):
+    """`model.json` of a model artifact; the same file lies beside every served version."""
+
+    schema_version: int = 1
+    name: str
+    task: Literal["class", "number"]
+    classes: list[str] = []
+    """Class names in the order of the columns of `probabilities`; empty for numbers."""
+
+    features: dict[str, dict[str, Any]]
+    """Feature name -> its options, in the order of the spec."""
+
+    fitted: dict[str, dict[str, Any]]
+    """Feature name -> what it learned from the train split."""
+
+    label: dict[str, Any]
+    split: dict[str, Any]
+    """The split's options with `source_sha256` and `rule`: which rows this model was trained on."""
+
+    format: dict[str, Any] = {}
+    """How the raw data were read, so that `predict` reads rows of the same form."""
+
+    model: dict[str, Any] = {}
+    seed: int
+    content: str
+    """SHA-256 of what the model knows (weights, fitted tables, model, features and label): equal means nothing new."""
+
+    outputs: list[str]
+    device: list[DeviceTensor]
