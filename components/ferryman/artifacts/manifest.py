@@ -61,7 +61,7 @@ def verify(folder: Path, kind: str) -> Manifest:
     """The manifest of the artifact in `folder`, after every file was found whole.
 
     Raises:
-        ArtifactError: no manifest, another kind, a newer schema, a file missing, altered or not listed; it names the file.
+        ArtifactError: no manifest, another kind or schema; a file missing, altered or not listed (it names the file).
     """
     manifest = read(folder, kind)
     present = set(_walk(folder))
@@ -69,10 +69,14 @@ def verify(folder: Path, kind: str) -> Manifest:
         if name not in present:
             raise ArtifactError(f"{folder}: {name} is missing; its manifest lists it (make the artifact again)", name)
         if _entry(folder / name) != entry:
-            raise ArtifactError(f"{folder}: {name} is not what its manifest says: altered or torn (make it again)", name)
+            raise ArtifactError(
+                f"{folder}: {name} is not what its manifest says: altered or torn (make it again)", name
+            )
     unlisted = sorted(present - manifest.files.keys())
     if unlisted:
-        raise ArtifactError(f"{folder}: {unlisted[0]} is not in its manifest: somebody added it (make it again)", unlisted[0])
+        raise ArtifactError(
+            f"{folder}: {unlisted[0]} is not in its manifest: somebody added it (make it again)", unlisted[0]
+        )
     return manifest
 
 
@@ -83,14 +87,21 @@ def read(folder: Path, kind: str) -> Manifest:
         content = path.read_bytes()
         document: dict[str, Any] = json.loads(content)
         version, found = document["schema_version"], document["kind"]
-        files = {_safe(name): FileEntry(int(entry["size"]), str(entry["sha256"])) for name, entry in document["files"].items()}
+        files = {
+            _safe(name): FileEntry(int(entry["size"]), str(entry["sha256"]))
+            for name, entry in document["files"].items()
+        }
         producer = str(document["producer"])
     except FileNotFoundError as error:
-        raise ArtifactError(f"{folder}: no {NAME}: the artifact was never finished (run its step again)", NAME) from error
+        raise ArtifactError(
+            f"{folder}: no {NAME}: the artifact was never finished (run its step again)", NAME
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: not a readable manifest: {error}", NAME) from error
     if version != SCHEMA_VERSION:
-        raise ArtifactError(f"{path}: schema {version!r}; this ferryman reads {SCHEMA_VERSION}: a newer one is needed", NAME)
+        raise ArtifactError(
+            f"{path}: schema {version!r}; this ferryman reads {SCHEMA_VERSION}: a newer one is needed", NAME
+        )
     if found != kind:
         raise ArtifactError(f"{path}: received an artifact of kind {found!r}, expected {kind!r}", NAME)
     return Manifest(hashlib.sha256(content).hexdigest(), kind, producer, files)

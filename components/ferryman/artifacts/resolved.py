@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from ferryman.spec import Spec
 
 MAX_BYTES = 20_000
-"""A parameter stands about three times per step in Argo's status, whose limit is 1 MiB (notes: ten steps with 20 kB fit)."""
+"""A parameter stands about three times per step in Argo's status, whose limit is 1 MiB: ten steps with 20 kB fit."""
 
 
 class Serving(Evidence):
-    """What serves when a run starts: the champion that the candidate is compared with, and the release's precondition."""
+    """What serves when a run starts: the candidate's champion and the release's precondition."""
 
     model: str
     version: int
@@ -66,7 +66,10 @@ class ResolvedRun(Evidence):
         """As JSON in one line; SpecError above 20 kB."""
         text = self.model_dump_json()
         if len(text.encode()) > MAX_BYTES:
-            raise SpecError("", f"the resolved run has {len(text.encode()):,} bytes, expected at most {MAX_BYTES:,}: shorten the spec")
+            raise SpecError(
+                "",
+                f"the resolved run has {len(text.encode()):,} bytes, expected at most {MAX_BYTES:,}: shorten the spec",
+            )
         return text
 
     def read_spec(self) -> Spec:

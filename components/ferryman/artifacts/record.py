@@ -1,0 +1,146 @@
+"""The run record: one document that says what a run was, decided and did; a pure function of its fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from ferryman.artifacts.evidence import Evidence
+from ferryman.artifacts.fragment import End, Failure, Fragment
+from ferryman.artifacts.run_store import Run
+from ferryman.errors import ArtifactError
+from ferryman.storage.local import atomic_write
+
+FILE = "record.json"
+
+Outcome = Literal[
+    "running",
+    "promoted",
+    "held",
+    "insufficient",
+    "nothing_new",
+    "refused",
+    "rolled_back",
+    "superseded",
+    "conflict",
+    "failed",
+    "interrupted",
+]
+
+EXIT_CODES: dict[Outcome, int] = {
+    "promoted": 0,
+    "held": 3,
+    "insufficient": 3,
+    "failed": 5,
+    "running": 5,
+    "conflict": 6,
+    "superseded": 6,
+    "nothing_new": 8,
+    "refused": 9,
+    "rolled_back": 10,
+    "interrupted": 130,
+}
+"""What the command line exits with; a failed step's own kind of error is finer."""
+
+TERMINAL: dict[str, Outcome] = {
+    "Promoted": "promoted",
+    "Refused": "refused",
+    "RolledBack": "rolled_back",
+    "Superseded": "superseded",
+    "Conflict": "conflict",
+}
+"""A release's terminal state -> the outcome of the run that asked for it."""
+
+_VERDICTS: dict[str, Outcome] = {"hold": "held", "insufficient": "insufficient", "nothing_new": "nothing_new"}
+
+
+class RunRecord(Evidence):
+    """`record.json` in the run's folder."""
+
+    schema_version: int = 1
+    run: str
+    name: str = ""
+    outcome: Outcome
+    exit_code: int
+    reason: str = ""
+    """Why it failed or stopped, in one line; empty otherwise."""
+
+    started: str = ""
+    ended: str = ""
+    spec_sha256: str = ""
+    """Of the spec as reviewed."""
+
+    resolved_sha256: str = ""
+    overrides: dict[str, Any] = {}
+    verdict: dict[str, Any] | None = None
+    """The gate's whole verdict with every reason."""
+
+    release: dict[str, Any] | None = None
+    """name, terminal, version, why of the release, as far as the rollout got."""
+
+    steps: list[Fragment] = []
+
+
+def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], end: End | None) -> RunRecord:
+    """The record of `run`; the same fragments, request and end always give the same record."""
+    steps = list(fragments)
+    by_name = {step.step: step for step in steps}
+    resolved = by_name["resolve"].facts if "resolve" in by_name else {}
+    failed = next((step for step in steps if step.state == "failed"), None)
+    outcome = _outcome(by_name, failed, end)
+    return RunRecord(
+        run=run,
+        name=str(resolved.get("name", request.get("name", ""))),
+        outcome=outcome,
+        exit_code=failed.error.exit_code if outcome == "failed" and failed and failed.error else EXIT_CODES[outcome],
+        reason=_reason(outcome, failed, end),
+        started=min((step.started for step in steps), default=str(request.get("created", ""))),
+        ended=max((step.ended for step in steps if step.ended), default=end.at if end else ""),
+        spec_sha256=str(resolved.get("spec_sha256", request.get("spec_sha256", ""))),
+        resolved_sha256=str(resolved.get("resolved_sha256", "")),
+        overrides=dict(resolved.get("overrides", request.get("overrides", {}))),
+        verdict=by_name["gate"].facts.get("verdict") if "gate" in by_name else None,
+        release=by_name["rollout"].facts or None if "rollout" in by_name else None,
+        steps=steps,
+    )
+
+
+def write_record(run: Run) -> RunRecord:
+    """Merge what lies in the run's folder into `record.json`; the same again is harmless."""
+    record = merge(run.id, run.fragments(), run.request(), run.end())
+    run.folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(run.folder / FILE, f"{record.model_dump_json(indent=1)}\n".encode())
+    return record
+
+
+def read_record(run: Run) -> RunRecord:
+    """The record as written, or merged anew where none was (a killed run has no exit handler)."""
+    try:
+        return RunRecord.read(run.folder / FILE)
+    except ArtifactError:
+        return merge(run.id, run.fragments(), run.request(), run.end())
+
+
+def _outcome(steps: Mapping[str, Fragment], failed: Fragment | None, end: End | None) -> Outcome:
+    """What the run came to; an end seen from outside decides only where the steps themselves leave it open."""
+    if "rollout" in steps and steps["rollout"].facts.get("terminal") in TERMINAL:
+        return TERMINAL[steps["rollout"].facts["terminal"]]
+    if end and end.state in {"INTERRUPTED", "CANCELLED"}:
+        return "interrupted"
+    if failed:
+        return "failed"
+    gate = steps.get("gate")
+    if gate and gate.state == "done":
+        kind = (gate.facts.get("verdict") or {}).get("kind")
+        if kind in _VERDICTS:
+            return _VERDICTS[kind]
+    return "failed" if end else "running"
+
+
+def _reason(outcome: Outcome, failed: Fragment | None, end: End | None) -> str:
+    if outcome == "failed" and failed:
+        error = failed.error or Failure(kind="StepError", text="it did not say why", exit_code=5)
+        return f"{failed.step}: {error.text}"
+    if outcome in {"failed", "interrupted"} and end:
+        return end.reason or f"the orchestration ended as {end.state}"
+    return ""

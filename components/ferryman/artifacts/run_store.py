@@ -1,0 +1,99 @@
+"""The run store: one folder a run, `RUN_ROOT/<run id>/`, where steps leave fragments and readers find the record."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ferryman.artifacts.fragment import STEPS, End, Fragment
+from ferryman.errors import ArtifactError, UsageError
+from ferryman.storage.local import atomic_write
+
+RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Run:
+    """One run's folder; every write is atomic, a torn or foreign document reads as absent."""
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        self.folder, self.id = folder, run_id
+
+    def work(self, step: str) -> Path:
+        """The scratch folder of a step inside the run's folder."""
+        return self.folder / "work" / step
+
+    def write_fragment(self, fragment: Fragment) -> None:
+        """Leave `fragments/STEP.json`."""
+        self._write(f"fragments/{fragment.step}.json", fragment.model_dump_json(indent=1))
+
+    def fragment(self, step: str) -> Fragment | None:
+        """What `step` last said of itself; None when it said nothing readable."""
+        try:
+            return Fragment.read(self.folder / "fragments" / f"{step}.json")
+        except ArtifactError:
+            return None
+
+    def fragments(self) -> list[Fragment]:
+        """All readable fragments: first in the order of the pipeline, then by name."""
+        order = {step: number for number, step in enumerate(STEPS)}
+        names = {path.stem for path in (self.folder / "fragments").glob("*.json")}
+        found = [self.fragment(name) for name in sorted(names, key=lambda name: (order.get(name, len(order)), name))]
+        return [fragment for fragment in found if fragment]
+
+    def request(self) -> dict[str, Any]:
+        """`request.json`: what was asked for; empty where the run was not started by our command line."""
+        try:
+            document = json.loads((self.folder / "request.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def write_end(self, end: End) -> None:
+        """Leave `ended.json`."""
+        self._write("ended.json", end.model_dump_json(indent=1))
+
+    def end(self) -> End | None:
+        """How the orchestration ended, as far as anybody saw."""
+        try:
+            return End.read(self.folder / "ended.json")
+        except ArtifactError:
+            return None
+
+    def clear_end(self) -> None:
+        """Forget how it ended: the run goes on."""
+        (self.folder / "ended.json").unlink(missing_ok=True)
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, f"{text}\n".encode())
+
+
+class RunStore:
+    """All runs below one root, given as a path or `file://` URI."""
+
+    def __init__(self, root: str | Path) -> None:
+        scheme, path = urlsplit(str(root)).scheme, str(root)
+        if scheme == "file":
+            path = urlsplit(path).path
+        elif "://" in path:
+            raise UsageError(f"run root {root}: received scheme {scheme!r}, expected a local folder or file://")
+        self.root = Path(path)
+
+    def run(self, run_id: str) -> Run:
+        """The folder of `run_id` (it need not exist); UsageError when the id could not be a folder's name."""
+        if not RUN_ID.fullmatch(run_id):
+            raise UsageError(
+                f"received run id {run_id!r}, expected letters, digits, '.', '_' and '-' (see `ferryman runs`)"
+            )
+        return Run(self.root / run_id, run_id)
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest id first."""
+        if not self.root.is_dir():
+            return []
+        names = sorted(path.name for path in self.root.iterdir() if path.is_dir() and RUN_ID.fullmatch(path.name))
+        return [self.run(name) for name in names]

@@ -1,0 +1,71 @@
+"""The run record: a pure function of fragments, whatever is missing, torn or interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman.artifacts.fragment import End, Failure, Fragment
+from ferryman.artifacts.record import TERMINAL, merge, read_record, write_record
+from ferryman.artifacts.run_store import RunStore
+
+AT = "2026-11-24T12:00:00.000Z"
+
+
+def fragment(step: str, state: Any = "done", **fields: Any) -> Fragment:
+    return Fragment(step=step, run="r", state=state, started=AT, ended=None if state == "running" else AT, **fields)
+
+
+def verdict(kind: str) -> Fragment:
+    return fragment("gate", facts={"verdict": {"kind": kind}})
+
+
+@pytest.mark.parametrize(("terminal", "outcome"), TERMINAL.items())
+def test_the_end_of_the_release_is_the_outcome(terminal: str, outcome: str) -> None:
+    record = merge("r", [verdict("promote"), fragment("rollout", facts={"terminal": terminal})], {}, None)
+    assert record.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "exit_code"),
+    [("hold", "held", 3), ("insufficient", "insufficient", 3), ("nothing_new", "nothing_new", 8)],
+)
+def test_a_run_that_the_gate_stopped_says_so(kind: str, outcome: str, exit_code: int) -> None:
+    record = merge("r", [verdict(kind), fragment("hold")], {}, End(state="SUCCEEDED", at=AT))
+    assert (record.outcome, record.exit_code) == (outcome, exit_code)
+
+
+def test_a_failed_step_gives_its_reason_and_its_exit_code() -> None:
+    failed = fragment("prepare", "failed", error=Failure(kind="DataError", text="line 3: bad", exit_code=4))
+    record = merge("r", [fragment("resolve"), failed], {}, End(state="FAILED", at=AT))
+    assert (record.outcome, record.exit_code, record.reason) == ("failed", 4, "prepare: line 3: bad")
+
+
+def test_an_orchestrator_that_fails_without_a_failed_step_is_a_failure_with_its_reason() -> None:
+    record = merge("r", [fragment("resolve")], {}, End(state="FAILED", reason="orchestrator: exit code 1", at=AT))
+    assert (record.outcome, record.exit_code, record.reason) == ("failed", 5, "orchestrator: exit code 1")
+
+
+def test_an_interruption_is_not_a_failure_of_the_step_that_it_stopped() -> None:
+    stopped = fragment("train", "failed", error=Failure(kind="KeyboardInterrupt", text="", exit_code=5))
+    record = merge("r", [stopped], {}, End(state="INTERRUPTED", reason="SIGINT", at=AT))
+    assert (record.outcome, record.exit_code) == ("interrupted", 130)
+
+
+def test_a_release_that_ended_counts_even_when_the_run_was_interrupted_after() -> None:
+    rollout = fragment("rollout", facts={"terminal": "Promoted"})
+    assert merge("r", [rollout], {}, End(state="INTERRUPTED", at=AT)).outcome == "promoted"
+
+
+def test_a_run_without_an_end_is_still_running() -> None:
+    assert merge("r", [fragment("train", "running")], {"name": "mnist"}, None).outcome == "running"
+
+
+def test_a_torn_fragment_does_not_keep_the_record_from_being_written(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    run.write_fragment(fragment("resolve"))
+    (run.folder / "fragments" / "train.json").write_bytes(b'{"step": "tr\xff')
+    assert [step.step for step in write_record(run).steps] == ["resolve"]
+    assert read_record(run) == write_record(run)

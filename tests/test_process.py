@@ -1,0 +1,136 @@
+"""Every process that we start ends with us, says why it failed, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ferryman import process
+from ferryman.errors import StepError
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not alive(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_a_child_prints_is_in_its_log_and_its_exit_code_comes_back(tmp_path: Path) -> None:
+    finished = process.run(python("print('grüße'); raise SystemExit(3)"), log=tmp_path / "child.log")
+    assert (finished.exit_code, finished.signal) == (3, None)
+    assert "grüße" in (tmp_path / "child.log").read_text()
+    assert finished.reason() == "exit code 3; grüße"
+    with pytest.raises(StepError, match="conversion failed: exit code 3"):
+        finished.raise_for_status("conversion")
+
+
+def test_a_good_child_has_no_reason(tmp_path: Path) -> None:
+    finished = process.run(python("x = bytearray(50_000_000)"), log=tmp_path / "child.log")
+    assert finished.ok
+    assert finished.reason() == ""
+    assert finished.peak_bytes > 50_000_000
+    assert 0 < finished.cpu_seconds < 10
+
+
+def test_the_error_of_a_child_reaches_its_parent_by_kind_text_and_exit_code(tmp_path: Path) -> None:
+    code = (
+        "from ferryman.errors import DataError\nfrom ferryman.process import child_main\n"
+        "def main():\n    raise DataError('received x,\\nexpected y', line=7)\n"
+        "child_main(main)"
+    )
+    finished = process.run(python(code), log=tmp_path / "child.log")
+    assert finished.error == process.ChildError("DataError", "line 7: received x, expected y", 4)
+    assert finished.exit_code == 4
+    assert "Traceback" in (tmp_path / "child.log").read_text()
+
+
+def test_an_earlier_error_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    process.run(python("from ferryman.process import child_main\nchild_main(lambda: 1 / 0)"), log=log)
+    assert process.run(python("raise SystemExit(9)"), log=log).error is None
+
+
+def test_a_signal_and_a_limit_are_told_apart(tmp_path: Path) -> None:
+    killed = process.run(python("import os; os.kill(os.getpid(), 9)"), log=tmp_path / "a.log")
+    late = process.run(python("import time; time.sleep(60)"), log=tmp_path / "b.log", limit=0.3)
+    assert (killed.signal, killed.timed_out) == (signal.SIGKILL, False)
+    assert "SIGKILL" in killed.reason()
+    assert late.timed_out
+    assert "limit" in late.reason()
+
+
+def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    assert "no-such-program" in process.run(["no-such-program"], log=tmp_path / "a.log").reason()
+
+
+def test_arguments_pass_without_a_shell(tmp_path: Path) -> None:
+    hostile = "a b; $(touch nowhere) 'quoted' \"ü\" python3"
+    process.run([*python("import sys; print(sys.argv[1])"), hostile], log=tmp_path / "a.log")
+    assert (tmp_path / "a.log").read_text() == f"{hostile}\n"
+
+
+def test_the_current_folder_never_shadows_an_installed_package(tmp_path: Path) -> None:
+    (tmp_path / "ferryman.py").write_text("raise SystemExit('shadowed')")
+    finished = process.run([sys.executable, "-m", "ferryman.process"], log=tmp_path / "a.log", cwd=tmp_path)
+    assert finished.ok, finished.reason()
+
+
+def test_the_grandchildren_of_a_finished_child_do_not_stay(tmp_path: Path) -> None:
+    code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+    process.run(python(code), log=tmp_path / "a.log")
+    assert gone_within(int((tmp_path / "a.log").read_text()), 2)
+
+
+def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom ferryman import process\n"
+        f"child = process.spawn(['sleep', '60'], log=Path({str(tmp_path / 'child.log')!r}))\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)"
+    )
+    parent = subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert alive(child)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert gone_within(child, 2)
+
+
+def test_terminate_asks_first_and_kills_then(tmp_path: Path) -> None:
+    polite = process.spawn(python("import time; time.sleep(60)"), log=tmp_path / "a.log")
+    stubborn_code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
+    stubborn = process.spawn(python(stubborn_code), log=tmp_path / "b.log")
+    while "ready" not in (tmp_path / "b.log").read_text():
+        time.sleep(0.02)
+    assert polite.terminate().signal == signal.SIGTERM
+    assert stubborn.terminate(grace=0.2).signal == signal.SIGKILL
+
+
+def test_a_long_error_text_is_cut_to_one_line() -> None:
+    text = process.one_line(ValueError("first\n" + "x" * 10_000))
+    assert text.startswith("ValueError: first x")
+    assert len(text) == 600
+    assert text.endswith("…")
