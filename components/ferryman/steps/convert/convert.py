@@ -1,0 +1,128 @@
+"""The step `convert`: `.tflite` files of the model, each measured against it; the smallest that agrees is chosen."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ferryman.artifacts.evidence import Conversion, Rung
+from ferryman.artifacts.resolved import ResolvedRun
+from ferryman.artifacts.step import Scores, StepRun, step
+from ferryman.data.examples import Examples
+from ferryman.steps.convert.contract import Truth, choose, judge_rung
+from ferryman.steps.convert.converters import Converters
+from ferryman.steps.convert.observe import Subject, observe_test, observe_train
+from ferryman.steps.convert.tensors import write_tensors
+
+if TYPE_CHECKING:
+    from ferryman.spec import Spec
+
+
+def convert_model(
+    resolved: str, root: str, run_id: str, job: str, examples: str, model: str, conversion: str, scores: Scores
+) -> None:
+    """Convert `core` by every rung of the spec, measure each on the test split, and publish the smallest that agrees.
+
+    Writes the artifact `conversion`: `conversion.json`, `rungs/NAME.tflite`, `ops.json`, `preprocess.json` and, when a
+    rung keeps the contract, `model.tflite`. A rung that fails or answers otherwise is news for the gate, not an error.
+
+    Raises:
+        ArtifactError: the model or the examples are torn, altered or without the three endpoints.
+        StepError: there are no rows to measure with.
+    """
+    with step("convert", root, run_id, job) as run:
+        spec = ResolvedRun.parse(resolved).read_spec()
+        digest = run.input(Path(model), kind="model").digest
+        run.input(Path(examples), kind="examples")
+        folder = run.output(Path(conversion), kind="conversion")
+        truth, rungs, ops = _measure(spec, Examples(Path(examples)), Path(model), run.work)
+        report = _report(spec, digest, truth, rungs)
+        report.write(folder / "conversion.json")
+        _publish(run.work, Path(model), folder, report, ops)
+        _tell(run, scores, report)
+
+
+def _measure(
+    spec: Spec, examples: Examples, model: Path, work: Path
+) -> tuple[Truth, list[Rung], dict[str, dict[str, int]]]:
+    wanted = spec.convert.rungs
+    calibration, tensors = work / "calibration", work / "test"
+    with Converters(model / "saved_model", work) as converters:
+        # float32 needs nothing of us: it converts while TensorFlow starts here.
+        for name in wanted:
+            if name == "float32":
+                converters.start(name)
+        subject = Subject.load(model)
+        representative, gap = observe_train(subject, examples.split("train"), spec.convert.calibration_rows)
+        write_tensors(calibration, representative)
+        for name in wanted:
+            if name != "float32":
+                converters.start(name, calibration)
+        truth = observe_test(subject, examples.split("test"), spec.gate.converted, tensors, gap)
+        attempts = [converters.finish(name, tensors) for name in wanted]
+    return truth, [judge_rung(attempt, truth) for attempt in attempts], converters.ops
+
+
+def _report(spec: Spec, model: str, truth: Truth, rungs: Sequence[Rung]) -> Conversion:
+    chosen = choose(rungs)
+    return Conversion(
+        model=model,
+        required=spec.convert.required,
+        metric=truth.metric,
+        may_lose=truth.may_lose,
+        rungs=list(rungs),
+        chosen=chosen.name if chosen else None,
+        transform_ids_differ=truth.gap.ids_differ,
+        transform_largest_difference=truth.gap.largest,
+        rows=len(truth.target),
+    )
+
+
+def _publish(work: Path, model: Path, folder: Path, report: Conversion, ops: dict[str, dict[str, int]]) -> None:
+    (folder / "rungs").mkdir()
+    for rung in report.rungs:
+        made = work / f"{rung.name}.tflite"
+        if made.is_file():
+            shutil.copyfile(made, folder / "rungs" / made.name)
+    if report.chosen:
+        shutil.copyfile(work / f"{report.chosen}.tflite", folder / "model.tflite")
+    shutil.copyfile(model / "preprocess.json", folder / "preprocess.json")
+    (folder / "ops.json").write_text(json.dumps(ops, indent=1) + "\n", encoding="utf-8")
+
+
+def _tell(run: StepRun, scores: Scores, report: Conversion) -> None:
+    run.headline = headline(report)
+    run.facts["chosen"] = report.chosen
+    run.facts["rungs"] = {rung.name: {"state": rung.state, "reason": rung.reason} for rung in report.rungs}
+    run.log_metrics(scores, _metrics(report))
+
+
+def headline(report: Conversion) -> str:
+    """One line for people: what was chosen, its size beside the largest rung's, and what it costs; or why none was."""
+    chosen = next((rung for rung in report.rungs if rung.name == report.chosen), None)
+    if chosen is None:
+        return "; ".join(["no rung keeps the contract", *(f"{rung.name}: {rung.reason}" for rung in report.rungs)])
+    size, *larger = sorted({chosen.size_bytes or 0, *(rung.size_bytes or 0 for rung in report.rungs)})
+    of = f" of {larger[-1] / 1000:,.0f}" if larger else ""
+    return f"{chosen.name}: {size / 1000:,.0f} kB{of}, lost {chosen.lost:.3f} of {report.may_lose:g}"
+
+
+def _metrics(report: Conversion) -> dict[str, float]:
+    """The finite numbers of every rung for the pipeline UI, which cannot show others."""
+    numbers = {
+        f"{rung.name}_{name}": value
+        for rung in report.rungs
+        for name, value in (
+            (report.metric, rung.converted),
+            ("lost", rung.lost),
+            ("largest_difference", rung.largest_difference),
+            ("size_kb", rung.size_bytes / 1000 if rung.size_bytes is not None else None),
+            ("latency_ms", rung.latency * 1000 if rung.latency is not None else None),
+        )
+        if value is not None
+    }
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
