@@ -11,7 +11,7 @@ One row of data passes a feature in four forms:
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +43,21 @@ class CellError(ValueError):
         super().__init__(f"received {received!r}, expected {expected}")
 
 
+@dataclass(frozen=True)
+class Transform:
+    """What turns the raw `tf.Tensor` [n, ...] of one feature into its device tensors by name, inside any graph."""
+
+    apply: Callable[[Any], dict[str, Any]]
+    resources: tuple[Any, ...] = ()
+    """What an export must track beside it, because a graph alone does not hold it: lookup tables."""
+
+
 class FeatureOptions(Options):
     """Base of the feature kinds; a kind is one file that subclasses this with its own `kind` literal."""
 
     @abstractmethod
     def source_columns(self, name: str) -> list[int | str]:
-        """The source columns that this feature reads, in order; `name` is the feature's own name (the default column)."""
+        """The source columns that this feature reads, in order; `name`, the feature's own, is the default column."""
 
     @abstractmethod
     def parse(self, cells: Sequence[Sequence[str | None]]) -> pa.Array:
@@ -64,7 +73,7 @@ class FeatureOptions(Options):
 
     @abstractmethod
     def raw(self, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-        """The raw tensor [n, ...] of an Arrow column; text as an object array of str ("" where missing), numbers NaN where missing."""
+        """The raw tensor [n, ...] of an Arrow column; text as objects (str, "" where missing), numbers NaN."""
 
     @abstractmethod
     def fit(self, raw: np.ndarray) -> Fitted:
@@ -75,13 +84,16 @@ class FeatureOptions(Options):
         """The device tensors that `transform` gives; names start with the feature's name."""
 
     @abstractmethod
-    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
-        """Device tensors by name of the raw `tf.Tensor` [n, ...], built in the graph of the caller."""
+    def transform(self, name: str, fitted: Fitted) -> Transform:
+        """The same as `reference`, in the graph: needs TensorFlow."""
 
     @abstractmethod
     def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """The same in numpy: what a device computes from `preprocess.json`; ids equal, floats to 1e-6."""
+        """The device tensors by name of the raw tensor [n, ...]: what a device computes from `preprocess.json`.
+
+        `transform` gives the same: ids equal, floats to 1e-6.
+        """
 
     @abstractmethod
     def encode(self, name: str, fitted: Fitted, device: Mapping[str, Any]) -> Any:
-        """One Keras tensor for the model, from the Keras inputs that stand for this feature's device tensors."""
+        """One Keras tensor [n, ...] for the model, from the Keras inputs that stand for the device tensors."""
