@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, TypeAdapter
 
-from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec, Transform
+from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 from ferryman.features.category import CategoryOptions
 from ferryman.features.image import ImageOptions
 from ferryman.features.number import NumberOptions
@@ -25,7 +25,6 @@ __all__ = [
     "ImageOptions",
     "NumberOptions",
     "TensorSpec",
-    "Transform",
     "check_names",
     "device_reference",
     "device_specs",
@@ -53,10 +52,12 @@ def check_names(features: Mapping[str, FeatureOptions]) -> None:
     """Refuse features whose tensors would collide.
 
     Raises:
-        ValueError: two names differ only by case, or one is the missing flag of another.
+        ValueError: two names differ only by case, one is the missing flag of another, or one begins with `_`.
     """
     owners: dict[str, str] = {}
     for name, feature in features.items():
+        if name.startswith("_"):
+            raise ValueError(f"feature {name!r} begins with '_', which no tensor's name can: rename it")
         for spec in feature.device_specs(name, {}):
             # TensorFlow's graphs tell names apart without their case, and rename one of the two in silence.
             other = owners.setdefault(spec.name.lower(), name)

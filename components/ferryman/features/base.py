@@ -11,7 +11,7 @@ One row of data passes a feature in four forms:
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +41,6 @@ class CellError(ValueError):
     def __init__(self, row: int, column: int, received: str | None, expected: str) -> None:
         self.row, self.column, self.received, self.expected = row, column, received, expected
         super().__init__(f"received {received!r}, expected {expected}")
-
-
-@dataclass(frozen=True)
-class Transform:
-    """What turns the raw `tf.Tensor` [n, ...] of one feature into its device tensors by name, inside any graph."""
-
-    apply: Callable[[Any], dict[str, Any]]
-    resources: tuple[Any, ...] = ()
-    """What an export must track beside it, because a graph alone does not hold it: lookup tables."""
 
 
 class FeatureOptions(Options):
@@ -84,8 +75,12 @@ class FeatureOptions(Options):
         """The device tensors that `transform` gives; names start with the feature's name."""
 
     @abstractmethod
-    def transform(self, name: str, fitted: Fitted) -> Transform:
-        """The same as `reference`, in the graph: needs TensorFlow."""
+    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
+        """The same as `reference` from a `tf.Tensor`, built in the graph of the caller.
+
+        Without lookup tables: their initialisers travel with every signature of a SavedModel, and TFLite (2.21) then
+        refuses to convert `core`, which does not even use them.
+        """
 
     @abstractmethod
     def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:

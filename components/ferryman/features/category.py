@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ferryman.data.options import Column
-from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec, Transform
+from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,20 +68,21 @@ class CategoryOptions(FeatureOptions):
     def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
         return [TensorSpec(name, "int32")]
 
-    def transform(self, name: str, fitted: Fitted) -> Transform:
+    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         ids = _ids(fitted)
         with tf.init_scope():
-            initial = tf.lookup.KeyValueTensorInitializer(
-                tf.constant([key.encode() for key in ids]), tf.constant(list(ids.values()), tf.int32)
-            )
-            table = tf.lookup.StaticHashTable(initial, default_value=UNKNOWN)
-
-        def apply(raw: Any) -> dict[str, Any]:
-            return {name: table.lookup(raw)}
-
-        return Transform(apply, (table,))
+            hashes = _hashes(list(ids)).numpy()
+        order = np.argsort(hashes)
+        if (np.diff(hashes[order]) == 0).any():
+            raise ValueError(f"feature {name!r}: two categories share one 63-bit hash; rename one or drop the feature")
+        # Search by hash, then compare the text itself: what is not in the vocabulary is never taken for what is.
+        place = tf.searchsorted(tf.constant(hashes[order]), _hashes(raw))
+        place = tf.minimum(place, len(ids) - 1)
+        found = tf.gather(tf.constant([text.encode() for text in np.array(list(ids), dtype=object)[order]]), place)
+        number = tf.gather(tf.constant(np.array(list(ids.values()), dtype=np.int32)[order]), place)
+        return {name: tf.where(tf.equal(found, raw), number, UNKNOWN)}
 
     def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:
         ids = _ids(fitted)
@@ -109,11 +111,18 @@ def embedding_width(size: int) -> int:
 
     Source: fastai 2.7, fastai/tabular/model.py, emb_sz_rule (found empirically).
     """
-    return min(600, round(1.6 * float(size) ** 0.56))
+    return min(600, round(1.6 * math.pow(size, 0.56)))
 
 
 def _ids(fitted: Fitted) -> dict[str, int]:
     return {"": MISSING} | {value: number for number, value in enumerate(fitted["vocabulary"], FIRST)}
+
+
+def _hashes(texts: Any) -> Any:
+    import tensorflow as tf
+
+    # FarmHash's Fingerprint64: documented never to change between releases, on every platform.
+    return tf.strings.to_hash_bucket_fast(texts, 2**63 - 1)
 
 
 def _texts(raw: np.ndarray) -> list[str]:

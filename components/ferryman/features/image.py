@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ferryman.data.options import Options
-from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec, Transform
+from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,11 +89,10 @@ class ImageOptions(FeatureOptions):
     def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
         return [TensorSpec(name, "uint8", self.shape)]
 
-    def transform(self, name: str, fitted: Fitted) -> Transform:
+    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        # An endpoint needs an output that is not its own input: without identity some loaders drop the name.
-        return Transform(lambda raw: {name: tf.identity(raw)})
+        return {name: tf.identity(raw)}
 
     def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:
         return {name: np.asarray(raw, dtype=np.uint8)}

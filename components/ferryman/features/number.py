@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ferryman.data.options import Column
-from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec, Transform
+from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,20 +73,16 @@ class NumberOptions(FeatureOptions):
         flag = [TensorSpec(f"{name}_missing", "float32")] if self.missing == "mean" else []
         return [TensorSpec(name, "float32"), *flag]
 
-    def transform(self, name: str, fitted: Fitted) -> Transform:
+    def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         mean, factor = _constants(fitted)
-
-        def apply(raw: Any) -> dict[str, Any]:
-            normal = (raw - mean) * factor
-            if self.missing == "refuse":
-                return {name: normal}
-            missing = tf.math.is_nan(raw)
-            imputed = tf.where(missing, tf.zeros_like(raw), normal)
-            return {name: imputed, f"{name}_missing": tf.cast(missing, tf.float32)}
-
-        return Transform(apply)
+        normal = (raw - mean) * factor
+        if self.missing == "refuse":
+            return {name: normal}
+        missing = tf.math.is_nan(raw)
+        imputed = tf.where(missing, tf.zeros_like(raw), normal)
+        return {name: imputed, f"{name}_missing": tf.cast(missing, tf.float32)}
 
     def reference(self, name: str, fitted: Fitted, raw: np.ndarray) -> dict[str, np.ndarray]:
         mean, factor = _constants(fitted)

@@ -1,0 +1,79 @@
+"""`core`: the part of a model between the device tensors and the numeric outputs, as one Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ferryman.features import Fitted, TensorSpec, device_specs
+from ferryman.features.base import FeatureOptions
+from ferryman.models.base import FamilyOptions
+
+
+@dataclass(frozen=True)
+class ClassHead:
+    """One probability per class."""
+
+    classes: tuple[str, ...]
+
+    @property
+    def outputs(self) -> list[TensorSpec]:
+        """What `core` gives."""
+        return [TensorSpec("probabilities", "float32", (len(self.classes),))]
+
+
+@dataclass(frozen=True)
+class NumberHead:
+    """One number per row, in the label's unit: mean + deviation * what the network gives."""
+
+    mean: float
+    """Mean of the train split's labels, in the label's unit."""
+
+    deviation: float
+    """Their standard deviation; above 0."""
+
+    @property
+    def outputs(self) -> list[TensorSpec]:
+        """What `core` gives."""
+        return [TensorSpec("value", "float32")]
+
+
+Head = ClassHead | NumberHead
+
+
+@dataclass(frozen=True)
+class Core:
+    """Two Keras models that share every layer, over the same inputs: the device tensors by name."""
+
+    trained: Any
+    """Gives what the loss is taken of: logits [n, k], or the standardised number [n, 1]."""
+
+    exported: Any
+    """Gives `probabilities` [n, k] or `value` [n], float32, in a dict."""
+
+
+def build_core(
+    family: FamilyOptions, features: Mapping[str, FeatureOptions], fitted: Mapping[str, Fitted], head: Head
+) -> Core:
+    """The Keras models, freshly initialised from Keras' global seed.
+
+    Every layer has a name of its own, so that weights have the same paths in every process.
+    """
+    import keras
+
+    # Rank 1 for table columns: rank-2 inputs convert to TFLite without a word and fail when run.
+    inputs = {
+        spec.name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=spec.name)
+        for spec in device_specs(features, fitted)
+    }
+    encoded = {name: feature.encode(name, fitted[name], inputs) for name, feature in features.items()}
+    body = family.body(encoded)
+    if isinstance(head, ClassHead):
+        raw = keras.layers.Dense(len(head.classes), name="head.logits")(body)
+        outputs = {"probabilities": keras.layers.Softmax(name="head.probabilities")(raw)}
+    else:
+        raw = keras.layers.Dense(1, name="head.standardised")(body)
+        scaled = keras.layers.Rescaling(head.deviation, offset=head.mean, name="head.scaled")(raw)
+        outputs = {"value": keras.layers.Reshape((), name="head.value")(scaled)}
+    return Core(keras.Model(inputs, raw, name="trained"), keras.Model(inputs, outputs, name="core"))
