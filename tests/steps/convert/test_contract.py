@@ -76,6 +76,12 @@ def test_nan_survives_the_sum_over_batches_in_either_order() -> None:
     assert (small + nan).broken
 
 
+@pytest.mark.parametrize("gap", [TransformGap(1, 0.0), TransformGap(0, 2e-6), TransformGap(0, 0.0, "no tensor")])
+def test_each_kind_of_gap_breaks_the_contract_alone(gap: TransformGap) -> None:
+    assert gap.broken
+    assert not TransformGap(0, 9e-7).broken
+
+
 def test_the_sum_over_batches_counts_ids_and_keeps_the_largest_and_the_first() -> None:
     total = TransformGap(2, 3e-7, "a") + TransformGap(5, 1e-7, "b")
     assert (total.ids_differ, total.largest, total.first) == (7, 3e-7, "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,23 @@ def test_a_batch_that_answers_otherwise_than_its_rows_is_not_believed(
     right = model.rows
     monkeypatch.setattr(model, "rows", lambda tensors: {name: 1 - answer for name, answer in right(tensors).items()})
     assert model.batches(device_tensors["table"]) is None
+
+
+def test_the_latency_is_that_of_one_row_once_the_runtime_is_warm(
+    converted: Converted, device_tensors: Tensors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LiteModel(converted("table", "float32")[1])
+    rows: list[int] = []
+
+    def row(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows.append(len(tensors["island"]))
+        time.sleep(0.04 if len(rows) <= 5 else 0.004)
+        return {}
+
+    monkeypatch.setattr(model, "row", row)
+    assert 0.004 <= model.latency(device_tensors["table"], seconds=0.25) < 0.02
+    assert set(rows) == {1}
+    assert len(rows) < 100
 
 
 def test_other_device_tensors_than_the_files_are_refused(

@@ -92,8 +92,8 @@ def changed_fields(
             raise SpecError(path, f"received {json.dumps(value)}, expected one number, text, true, false or null")
         if _differs(document, path, value):
             changes[path] = value
-    for knob, path in KNOBS.items():
-        value = knobs[knob]
+    for knob, value in knobs.items():
+        path = KNOBS[knob]
         if not _differs(document, path, value):
             continue
         if path in overrides and overrides[path] != value:
