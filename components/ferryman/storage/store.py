@@ -1,7 +1,7 @@
 """The port: a store is a tree of named bytes below one URI; local folders now, other places behind the same few calls.
 
-    store = open_store("file:///data/inputs")
-    store.create("sha256/ab12", content)      # False when it exists: the first writer wins
+store = open_store("file:///data/inputs")
+store.create("sha256/ab12", content)      # False when it exists: the first writer wins
 """
 
 from __future__ import annotations

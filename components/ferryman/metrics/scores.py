@@ -1,0 +1,79 @@
+"""The metrics of both tasks over plain arrays.
+
+Classes: `target` int [n] holds class indexes, `answer` float [n, k] probabilities. Numbers: both float [n].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+EPSILON = 1e-7
+"""Probabilities are clipped to [1e-7, 1] before the logarithm: a float32 model can answer 0 for the true class."""
+
+
+def accuracy(target: np.ndarray, answer: np.ndarray) -> float:
+    """The share of rows whose most probable class is the true one, in [0, 1]."""
+    return float(np.mean(answer.argmax(axis=1) == target))
+
+
+def log_loss(target: np.ndarray, answer: np.ndarray) -> float:
+    """Mean negative logarithm of the true class's probability, in nats."""
+    return float(np.mean(row_log_loss(target, answer)))
+
+
+def row_log_loss(target: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    """The log loss of each row [n], in nats."""
+    wide = np.asarray(answer, dtype=np.float64)
+    true = wide[np.arange(len(target)), target] / wide.sum(axis=1)
+    return -np.log(np.clip(true, EPSILON, 1.0))
+
+
+def confusion_matrix(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [k, k]: rows are true classes, columns predicted ones."""
+    return np.bincount(target * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """`precision`, `recall`, `f1` [k] in [0, 1] and `rows` [k]; 0 where nothing was predicted or nothing is there.
+
+    Source: van Rijsbergen 1979, Information Retrieval, chapter 7 (F with equal weights).
+    """
+    right = np.diag(confusion).astype(np.float64)
+    predicted, rows = confusion.sum(axis=0), confusion.sum(axis=1)
+    return {
+        "precision": _ratio(right, predicted),
+        "recall": _ratio(right, rows),
+        "f1": _ratio(2 * right, predicted + rows),
+        "rows": rows.astype(np.float64),
+    }
+
+
+def macro_f1(target: np.ndarray, answer: np.ndarray) -> float:
+    """The mean F1 over all classes, each with the same weight, in [0, 1]."""
+    classes = answer.shape[1]
+    return float(per_class(confusion_matrix(target, answer.argmax(axis=1), classes))["f1"].mean())
+
+
+def rmse(target: np.ndarray, answer: np.ndarray) -> float:
+    """Root of the mean squared error, in the label's unit."""
+    return float(np.sqrt(np.mean(_errors(target, answer) ** 2)))
+
+
+def mae(target: np.ndarray, answer: np.ndarray) -> float:
+    """Mean absolute error, in the label's unit."""
+    return float(np.mean(np.abs(_errors(target, answer))))
+
+
+def r2(target: np.ndarray, answer: np.ndarray) -> float:
+    """The share of the label's variance that is explained, at most 1; 0 for a label without variance."""
+    wide = np.asarray(target, dtype=np.float64)
+    variance = float(np.sum((wide - wide.mean()) ** 2))
+    return 1.0 - float(np.sum(_errors(target, answer) ** 2)) / variance if variance else 0.0
+
+
+def _errors(target: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    return np.asarray(answer, dtype=np.float64) - np.asarray(target, dtype=np.float64)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)

@@ -1,0 +1,17 @@
+"""The spec and the targets: what a person writes, read strictly."""
+
+from ferryman.spec.overrides import apply_overrides, parse_assignments
+from ferryman.spec.reading import json_schema, load_spec, parse_spec, read_document, spec_from, spec_sha256
+from ferryman.spec.spec import Spec
+
+__all__ = [
+    "Spec",
+    "apply_overrides",
+    "json_schema",
+    "load_spec",
+    "parse_assignments",
+    "parse_spec",
+    "read_document",
+    "spec_from",
+    "spec_sha256",
+]

@@ -1,0 +1,138 @@
+"""From text to a typed spec: what is wrong is said with the field's path, what was received and what was expected."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ferryman.errors import SpecError
+from ferryman.features import check_names
+from ferryman.metrics import METRICS
+from ferryman.spec.overrides import apply_overrides
+from ferryman.spec.problems import validate
+from ferryman.spec.spec import FORMAT, Spec
+from ferryman.spec.yaml import read_yaml
+
+DEFAULT_METRIC = {"class": "accuracy", "number": "rmse"}
+DEFAULT_MARGIN = {"champion": 0.02, "converted": 0.005}
+
+
+def load_spec(path: Path, overrides: Mapping[str, Any] | None = None) -> Spec:
+    """The spec in the file `path`, with `overrides` (dotted field -> scalar) merged; SpecError says what is wrong."""
+    document = read_document(path)
+    if overrides:
+        document = apply_overrides(spec_from(document, str(path)).document(), overrides)
+    return spec_from(document, str(path))
+
+
+def parse_spec(text: str, file: str = "") -> Spec:
+    """The spec in `text`; `file` is for messages only."""
+    return spec_from(_mapping(read_yaml(text, file), file), file)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The YAML file at `path` as plain data; SpecError when it cannot be read or holds no mapping."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise SpecError("", "no such file", str(path)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError("", f"cannot be read: {error}; expected a UTF-8 text file", str(path)) from error
+    return _mapping(read_yaml(text, str(path)), str(path))
+
+
+def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
+    """The typed spec of plain data, with the defaults that depend on the task.
+
+    Raises:
+        SpecError: a field is unknown, missing or wrong, or two fields contradict each other; up to five at once.
+    """
+    version = document.get("spec")
+    if isinstance(version, int) and version > FORMAT:
+        raise SpecError("spec", f"received {version}; this ferryman reads spec {FORMAT}: a newer one is needed", file)
+    spec = validate(Spec, _with_defaults(document), file)
+    _check_together(spec, file)
+    return spec
+
+
+def spec_sha256(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the document's canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a spec as its author writes it."""
+    schema = Spec.model_json_schema(by_alias=True)
+    # What `spec_from` fills in by the task need not be written.
+    schema["required"] = [field for field in schema["required"] if field != "gate"]
+    gate = schema["$defs"]["Gate"]
+    gate["required"] = []
+    schema["$defs"]["Margin"]["required"] = []
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _mapping(document: Any, file: str) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        received = "an empty file" if document is None else f"a {type(document).__name__}"
+        raise SpecError("", f"received {received}, expected a mapping that starts with `spec: {FORMAT}`", file)
+    return document
+
+
+def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with gate margins by the task; anything of a wrong form stays for validation to refuse."""
+    filled = copy.deepcopy(dict(document))
+    try:
+        metric = DEFAULT_METRIC[filled["data"]["label"]["kind"]]
+    except (KeyError, TypeError):
+        metric = DEFAULT_METRIC["class"]
+    gate = filled.setdefault("gate", {})
+    if isinstance(gate, dict):
+        for margin, may_lose in DEFAULT_MARGIN.items():
+            block = gate.setdefault(margin, {})
+            if isinstance(block, dict):
+                block.setdefault("metric", metric)
+                block.setdefault("may_lose", may_lose)
+    return filled
+
+
+def _check_together(spec: Spec, file: str) -> None:
+    """Refuse fields that are right alone and wrong together."""
+    data = spec.data
+    if "label" in data.features:
+        raise SpecError("data.features.label", "this name belongs to the label; choose another", file)
+    for path, check in (
+        ("data.features", lambda: check_names(data.features)),
+        ("model", lambda: spec.model.check(data.features)),
+    ):
+        try:
+            check()
+        except ValueError as error:
+            raise SpecError(path, str(error), file) from error
+    if data.split.validation + data.split.test >= 1:
+        total = data.split.validation + data.split.test
+        raise SpecError(
+            "data.split", f"validation + test are {total:g}, expected less than 1: rows must stay to train", file
+        )
+    for path, metric in _metrics(spec):
+        _check_metric(path, metric, spec.task, file)
+
+
+def _metrics(spec: Spec) -> list[tuple[str, str]]:
+    gate = spec.gate
+    named = [(f"gate.require.{number}.metric", bound.metric) for number, bound in enumerate(gate.require)]
+    named += [("gate.champion.metric", gate.champion.metric), ("gate.converted.metric", gate.converted.metric)]
+    if spec.train.stop and spec.train.stop.metric != "loss":
+        named.append(("train.stop.metric", spec.train.stop.metric))
+    return named
+
+
+def _check_metric(path: str, metric: str, task: str, file: str) -> None:
+    known = [name for name, entry in METRICS.items() if entry.task == task]
+    if metric not in known:
+        label = "a class" if task == "class" else "a number"
+        raise SpecError(path, f"received {metric!r}, expected one of {', '.join(known)} (the label is {label})", file)
