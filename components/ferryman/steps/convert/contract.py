@@ -176,9 +176,11 @@ def _reasons(answer: np.ndarray, lost: float, truth: Truth) -> list[str]:
 
 
 def describe(gap: TransformGap) -> str:
-    """A gap in words with its numbers and bounds."""
-    numbers = f"{gap.ids_differ:,} ids differ, bound 0; largest difference {gap.largest:.3g}, bound {FLOAT_BOUND:g}"
-    return f"{gap.first}; {numbers}" if gap.first else numbers
+    """A gap in words, with the numbers that break their bounds."""
+    parts = [gap.first] if gap.first else []
+    parts += [f"{gap.ids_differ:,} ids differ, bound 0"] if gap.ids_differ else []
+    parts += [] if gap.largest <= FLOAT_BOUND else [f"largest difference {gap.largest:.3g}, bound {FLOAT_BOUND:g}"]
+    return "; ".join(parts)
 
 
 def _shapes_differ(answers: Tensors, expected: Tensors) -> str:

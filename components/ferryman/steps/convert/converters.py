@@ -17,7 +17,7 @@ LIMIT = 900.0
 """Seconds that one child may take: ten times what a 100 MB network needed; a converter that hangs is a failed rung."""
 
 # A conversion has no use for an accelerator, and this process may hold the only one.
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 
 CONVERTER = (sys.executable, "-m", "ferryman.steps.convert.rung")

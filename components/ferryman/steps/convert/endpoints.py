@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ferryman.errors import ArtifactError
+from ferryman.models.runtime import quiet_tensorflow
 from ferryman.steps.convert.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Endpoints:
     """`transform`, `core` and `serving_default` of one SavedModel."""
 
     def __init__(self, saved_model: Path) -> None:
+        quiet_tensorflow()
         import tensorflow as tf
 
         # The endpoints hold no reference to the object that owns their variables.

@@ -21,7 +21,7 @@ from ferryman.steps.convert.tensors import Tensors, TensorWriter
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ferryman.spec import Margin
+    from ferryman.spec.blocks import Margin
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def observe_train(subject: Subject, table: pa.Table, calibration_rows: int) -> t
     calibration, because rows lie in the order of a hash: they are a random sample.
     """
     kept: list[Tensors] = []
-    gap, seen = document_gap(subject), 0
+    gap, seen = TransformGap(), 0
     for part in slices(table):
         device, apart = subject.device(raw_tensors(subject.features, part))
         gap += apart
@@ -94,7 +94,14 @@ def observe_test(subject: Subject, table: pa.Table, margin: Margin, tensors: Pat
             writer.append(device)
             core.append(subject.endpoints.core(device))
             served.append(subject.endpoints.serve(raw)[OUTPUTS[subject.card.task]])
-    return Truth(margin.metric, margin.may_lose, _target(subject.card, table), np.concatenate(served), join(core), gap)
+    return Truth(
+        margin.metric,
+        margin.may_lose,
+        _target(subject.card, table),
+        np.concatenate(served),
+        join(core),
+        gap + document_gap(subject),
+    )
 
 
 def _target(card: ModelCard, table: pa.Table) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ferryman.models.runtime import quiet_tensorflow
 from ferryman.process import child_main
 from ferryman.steps.convert.tensors import read_tensors
 
@@ -31,6 +32,7 @@ def convert(saved_model: Path, rung: str, calibration: Path | None = None) -> by
         ValueError: an unknown rung, or `int8` without calibration.
         Exception: whatever TensorFlow's converter raises (an op without an 8-bit kernel, an op that needs Flex).
     """
+    quiet_tensorflow()
     import tensorflow as tf
 
     # Not from_concrete_functions: with a Keras model beside it that once left weights unread and answered NaN.
