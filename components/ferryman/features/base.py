@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from ferryman.data.options import Options
 
@@ -45,6 +46,9 @@ class CellError(ValueError):
 
 class FeatureOptions(Options):
     """Base of the feature kinds; a kind is one file that subclasses this with its own `kind` literal."""
+
+    # What stands under the fields reaches the published JSON Schema.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     @abstractmethod
     def source_columns(self, name: str) -> list[int | str]:

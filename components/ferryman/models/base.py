@@ -6,12 +6,17 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ConfigDict
+
 from ferryman.data.options import Options
 from ferryman.features.base import FeatureOptions
 
 
 class FamilyOptions(Options):
     """Base of the model families; a family is one file that subclasses this with its own `kind` literal."""
+
+    # What stands under the fields reaches the published JSON Schema.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     @abstractmethod
     def check(self, features: Mapping[str, FeatureOptions]) -> None:
