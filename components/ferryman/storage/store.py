@@ -98,7 +98,7 @@ def open_store(uri: str) -> Store:
     """
     scheme = scheme_of(uri)
     if scheme not in _OPENERS:
-        supported = ", ".join(f"{name}://" for name in _OPENERS if name)
+        supported = ", ".join(f"{name}://" for name in SCHEMES)
         raise UsageError(f"{uri}: received scheme {scheme!r}, expected a local path or one of {supported}")
     return _OPENERS[scheme](uri)
 
@@ -170,3 +170,6 @@ def _google(uri: str) -> Store:
 
 
 _OPENERS: Final[dict[str, Callable[[str], Store]]] = {"": _local, "file": _local, "gs": _google}
+
+SCHEMES: Final = tuple(scheme for scheme in _OPENERS if scheme)
+"""What `open_store` opens, beside a local path."""

