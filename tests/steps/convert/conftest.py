@@ -16,6 +16,7 @@ import pytest
 from ferryman.artifacts.manifest import seal
 from ferryman.artifacts.model_card import ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
+from ferryman.data.examples import ExamplesWriter
 from ferryman.features import (
     features_from,
     fit_features,
@@ -170,7 +171,7 @@ def make_road(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Road]:
         if wrong:
             wrong(folder / "model")
         seal(folder / "model", "model", "test")
-        _make_examples(task, options, tables, labels, folder / "examples")
+        _make_examples(task, tables, labels, folder / "examples")
         return Road(folder / "examples", folder / "model", _resolved(task, options, convert or {}, gate or {}))
 
     return make
@@ -253,18 +254,11 @@ def _resolved(task: str, options: dict[str, Any], convert: dict[str, Any], gate:
     return ResolvedRun(spec=spec, as_of="2026-11-24T12:00:00Z", spec_sha256="a" * 64, resolved_sha256="b" * 64).text()
 
 
-def _make_examples(
-    task: str, options: dict[str, Any], tables: dict[str, pa.Table], labels: dict[str, list[Any]], folder: Path
-) -> None:
-    kind = pa.float64() if task == "number" else pa.string()
+def _make_examples(task: str, tables: dict[str, pa.Table], labels: dict[str, list[Any]], folder: Path) -> None:
+    writer = ExamplesWriter(folder)
     for split, table in tables.items():
-        (folder / split).mkdir(parents=True)
         rows = pa.array([f"{split}-{number:05}" for number in range(table.num_rows)])
-        whole = table.add_column(0, "row", rows).append_column("label", pa.array(labels[split], kind))
-        with pa.ipc.new_file(folder / split / "00000.arrow", whole.schema) as writer:
-            writer.write_table(whole)
-    (folder / "schema.json").write_text(
-        json.dumps({"task": "number" if task == "number" else "class"}), encoding="utf-8"
-    )
-    (folder / "statistics.json").write_text("{}", encoding="utf-8")
+        label = pa.array(labels[split], pa.float64() if task == "number" else pa.string())
+        whole = table.add_column(0, "row", rows).append_column("label", label)
+        writer.write_split(split, [whole.slice(0, 25), whole.slice(25)])
     seal(folder, "examples", "test")

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ferryman.data.examples import Examples
 from ferryman.errors import StepError
 from ferryman.spec.blocks import Margin
 from ferryman.steps.convert import observe
@@ -35,8 +36,7 @@ def subject(table_road: Any) -> Subject:
 
 
 def read(road: Any, split: str) -> pa.Table:
-    with pa.memory_map(str(road.examples / split / "00000.arrow")) as source:
-        return pa.ipc.open_file(source).read_all()
+    return Examples(road.examples).split(split)
 
 
 @pytest.fixture
