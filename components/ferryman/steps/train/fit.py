@@ -57,7 +57,7 @@ def fit(
     validation: Validation,
     told: Callable[[int, dict[str, float]], None] = lambda epoch, numbers: None,
 ) -> History:
-    """Fit `core` to device tensors [n, ...] and targets [n] (class ids, or standardised numbers); the best weights stay.
+    """Fit `core` to device tensors [n, ...] and targets [n] (class ids or standardised numbers); keep the best weights.
 
     `told` gets each epoch, counted from 1, with its numbers.
 

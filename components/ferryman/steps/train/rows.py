@@ -38,8 +38,7 @@ def rows_from(features: Mapping[str, FeatureOptions], classes: Sequence[str] | N
         StepError: a label is not one of the classes.
     """
     labels = table.column("label")
-    numbers = classes is None
-    target = np.asarray(labels.to_numpy(), dtype=np.float64) if numbers else _ids(labels.to_pylist(), classes)
+    target = np.asarray(labels.to_numpy(), np.float64) if classes is None else _ids(labels.to_pylist(), classes)
     return Rows(raw_tensors(features, table), target)
 
 

@@ -38,8 +38,16 @@ class TrainedModel:
         return dict(self.core_model.exported(dict(device), training=False))
 
     def serve(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`core(transform(raw))` and, for classes, the `label` of the largest probability."""
-        outputs = self.core(self.transform(raw))
+        """`core(transform(raw))` and, for classes, the `label` of the largest probability.
+
+        A row with a number that is not finite (where missing numbers are refused) gets NaN and no label.
+        """
+        import tensorflow as tf
+
+        device = self.transform(raw)
+        # ReLU makes 0 of NaN (TensorFlow 2.21, CPU): the network would answer such a row with a straight face.
+        sound = [tf.math.is_finite(device[spec.name]) for spec in self.device_specs if spec.dtype == "float32"]
+        outputs = {name: _where_all(sound, numbers) for name, numbers in self.core(device).items()}
         if isinstance(self.head, ClassHead):
             outputs["label"] = _label(self.head.classes, outputs["probabilities"])
         return outputs
@@ -88,6 +96,16 @@ def signature(specs: list[TensorSpec]) -> list[dict[str, Any]]:
     import tensorflow as tf
 
     return [{spec.name: tf.TensorSpec([None, *spec.shape], spec.dtype, name=spec.name) for spec in specs}]
+
+
+def _where_all(sound: list[Any], numbers: Any) -> Any:
+    """`numbers` [n, ...], NaN in rows of which any of `sound` (bool [n]) is false."""
+    import tensorflow as tf
+
+    if not sound:
+        return numbers
+    row = tf.reduce_all(tf.stack(sound, axis=-1), axis=-1)
+    return tf.where(row if len(numbers.shape) == 1 else row[:, None], numbers, float("nan"))
 
 
 def _label(classes: tuple[str, ...], probabilities: Any) -> Any:
