@@ -42,7 +42,7 @@ def test_rare_and_new_categories_are_unknown() -> None:
 
 
 def test_ids_are_int32_and_bytes_count_as_their_text() -> None:
-    ids = SEX.reference("sex", {"vocabulary": ["é", "b"]}, np.array(["b".encode(), "é".encode(), b""]))["sex"]
+    ids = SEX.reference("sex", {"vocabulary": ["é", "b"]}, np.array([b"b", "é".encode(), b""]))["sex"]
     assert ids.dtype == np.int32
     assert ids.tolist() == [3, 2, 0]
 

@@ -20,7 +20,8 @@ class Progress:
         for name, value in numbers.items():
             split = "validation" if name.startswith("validation_") else "train"
             with self._writer(split).as_default():
-                tf.summary.scalar(f"epoch_{name.removeprefix('validation_')}", value, step=epoch)
+                tag = f"epoch_{name.removeprefix('validation_')}"
+                tf.summary.write(tag, tf.constant(value, tf.float32), step=epoch, metadata=_scalar())
         told = "  ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in numbers.items())
         print(f"epoch {epoch}/{self.epochs}  {told}", flush=True)
 
@@ -35,3 +36,12 @@ class Progress:
         if split not in self._writers:
             self._writers[split] = tf.summary.create_file_writer(str(self.folder / split))
         return self._writers[split]
+
+
+def _scalar() -> Any:
+    """What tells TensorBoard to draw a tensor as a curve: `tf.summary.scalar` itself needs TensorBoard installed."""
+    import tensorflow as tf
+
+    plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+    # 1 is DATA_CLASS_SCALAR (tensorflow/core/framework/summary.proto).
+    return tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class=1)

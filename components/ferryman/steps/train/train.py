@@ -70,7 +70,7 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
 def fit_model(spec: Spec, examples: Examples, logs: Path) -> Training:
     """The fitted model of a spec; the same seed, examples and machine give the same bits."""
     fix_chance(spec.train.seed)
-    features = features_from(examples.schema["features"])
+    features = features_from({name: entry["options"] for name, entry in examples.schema["features"].items()})
     classes = examples.schema["classes"]
     train, validation = (rows_from(features, classes, examples.split(split)) for split in ("train", "validation"))
     fitted = fit_features(features, train.raw)
