@@ -16,7 +16,7 @@ from ferryman.artifacts.evidence import Conversion
 from ferryman.artifacts.manifest import digest_of, verify
 from ferryman.artifacts.run_store import RunStore
 from ferryman.errors import ArtifactError
-from ferryman.steps.convert.convert import convert_model
+from ferryman.steps.convert.convert import convert_model, headline
 from ferryman.steps.convert.converters import Converters
 from ferryman.steps.convert.device import LiteModel
 from ferryman.steps.convert.rung import convert as convert_rung
@@ -193,3 +193,23 @@ def test_a_model_without_an_endpoint_is_refused(make_road: Any, convert: Any, co
 
     with pytest.raises(ArtifactError, match="no endpoint transform"):
         convert(make_road("class", only_core, {"try": ["float32"]}))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lost", "line"),
+    [
+        ((237_100, 905_400), 0.001, "int8: 237 kB of 905, lost 0.001 of 0.005"),
+        ((9_300, None), -0.00001, "int8: 9 kB, lost 0.000 of 0.005"),
+        ((9_300, 9_200), -0.02, "int8: 9 kB, lost -0.020 of 0.005"),
+    ],
+)
+def test_the_headline_says_size_and_loss_beside_their_measures(
+    sizes: tuple[int, int | None], lost: float, line: str
+) -> None:
+    rungs = [
+        {"name": "int8", "state": "kept", "size_bytes": sizes[0], "lost": lost},
+        {"name": "float32", "state": "out_of_bounds", "size_bytes": sizes[1], "lost": 0.4, "reason": "lost"},
+    ]
+    document = {"model": "m", "required": True, "metric": "accuracy", "may_lose": 0.005, "rungs": rungs, "rows": 10}
+    numbers = {"chosen": "int8", "transform_ids_differ": 0, "transform_largest_difference": 0.0}
+    assert headline(Conversion.model_validate({**document, **numbers})) == line

@@ -106,9 +106,11 @@ def headline(report: Conversion) -> str:
     chosen = next((rung for rung in report.rungs if rung.name == report.chosen), None)
     if chosen is None:
         return "; ".join(["no rung keeps the contract", *(f"{rung.name}: {rung.reason}" for rung in report.rungs)])
-    size, *larger = sorted({chosen.size_bytes or 0, *(rung.size_bytes or 0 for rung in report.rungs)})
-    of = f" of {larger[-1] / 1000:,.0f}" if larger else ""
-    return f"{chosen.name}: {size / 1000:,.0f} kB{of}, lost {chosen.lost:.3f} of {report.may_lose:g}"
+    size, largest = chosen.size_bytes or 0, max(rung.size_bytes or 0 for rung in report.rungs)
+    of = f" of {largest / 1000:,.0f}" if largest > size else ""
+    # Adding 0.0 turns the -0.0 of a tiny gain into 0.0.
+    lost = round(chosen.lost or 0.0, 3) + 0.0
+    return f"{chosen.name}: {size / 1000:,.0f} kB{of}, lost {lost:.3f} of {report.may_lose:g}"
 
 
 def _metrics(report: Conversion) -> dict[str, float]:
