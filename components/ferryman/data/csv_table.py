@@ -63,6 +63,8 @@ class Header:
         folded = {name.strip().casefold(): name for name in names}
         near = difflib.get_close_matches(column.strip().casefold(), folded, n=1, cutoff=0.6)
         guess = f" (do you mean {folded[near[0]]!r}?)" if near else ""
+        if len(names) == 1:
+            guess = " (there is only one: is the separator right?)"
         shown = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
         return f"there is no column {column!r}{guess}; there are {shown}"
 
@@ -153,6 +155,8 @@ class CsvTable:
 
     def _reason(self, error: csv.Error, line: int) -> str:
         text = str(error)
+        if "field larger" in text and self._read == line:
+            return f"a cell of more than {csv.field_size_limit():,} characters"
         if "unexpected end of data" in text or "field larger" in text:
             return f"a quote opens in this row and does not close (by line {self._read})"
         if "new-line character" in text:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ _URI: Final = re.compile(r"package://(?P<name>[^@/]+)(?:@(?P<version>[^/]*))?/(?
 # Source: packaging.python.org, "Names and normalization" (PEP 508); versions as in PEP 440 without operators and `*`.
 _NAME: Final = re.compile(r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
-_DAMAGE: Final = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError)
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ class Prepared:
 
     sizes: dict[str, int]
     dropped: int
+    repeated: int
+    """Rows whose text stood in the file before; `exact` may put equal rows on different sides, `hash` never does."""
+
     classes: list[str] | None
 
     @property
@@ -59,6 +62,7 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
             "source": data.source.model_dump(include={"name", "sha256"}),
             "sizes": prepared.sizes,
             "rows_dropped": prepared.dropped,
+            "rows_repeated": prepared.repeated,
             "classes": prepared.classes,
             "split_rule": split_rule(data.split),
         }
@@ -70,7 +74,8 @@ def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prep
     with open_pinned(source) as stream:
         rows = read_rows(stream, source.name, reading)
     split, classes = reading.split, rows.classes(reading.label)
-    ids = row_ids(bytes(rows.digests))
+    digests = bytes(rows.digests)
+    ids = row_ids(digests)
     order = hash_order(ids, split.seed)
     strata = rows.strata(classes)
     if split.kind == "exact":
@@ -83,7 +88,9 @@ def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prep
     sizes = {
         name: writer.write_split(name, _shards(table, order[sides[order] == side])) for side, name in enumerate(SIDES)
     }
-    prepared = Prepared(sizes, rows.dropped, classes)
+    # An id is the digest itself for the first of equal rows, and another hash for the others.
+    repeated = int((ids != np.frombuffer(digests, dtype=np.uint8).reshape(ids.shape)).any(axis=1).sum())
+    prepared = Prepared(sizes, rows.dropped, repeated, classes)
     writer.write_schema(_schema(source, reading, table, prepared))
     writer.write_statistics()
     return prepared
@@ -104,6 +111,7 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
         "split": {**split.model_dump(mode="json"), "rule": split_rule(split), "sizes": prepared.sizes},
         "source": {"name": source.name, "sha256": source.sha256},
         "rows_dropped": prepared.dropped,
+        "rows_repeated": prepared.repeated,
     }
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ferryman.data.options import PinnedSource as FromOptions
+from ferryman.errors import ArtifactError, DataError, UsageError
+from ferryman.storage.inputs import PinnedSource, open_pinned, pin
+
+CONTENT = b"a,b\n1,2\n"
+
+
+def stored(pinned: PinnedSource, home: Path) -> Path:
+    return home / "inputs" / "sha256" / pinned.sha256
+
+
+def test_a_local_file_is_kept_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    home = tmp_path / "ein heim, größer"
+    pinned = pin("rows.csv", tmp_path, home)
+    assert pinned.name == "rows.csv"
+    assert pinned.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    (tmp_path / "rows.csv").write_bytes(b"changed since")
+    with open_pinned(pinned) as stream:
+        assert stream.read() == CONTENT
+
+
+def test_relative_paths_start_at_the_spec_and_absolute_ones_do_not(tmp_path: Path) -> None:
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec" / "rows.csv").write_bytes(b"beside the spec")
+    (tmp_path / "rows.csv").write_bytes(b"elsewhere")
+    relative = pin("rows.csv", tmp_path / "spec", tmp_path / "home")
+    absolute = pin((tmp_path / "rows.csv").as_uri(), tmp_path / "spec", tmp_path / "home")
+    assert stored(relative, tmp_path / "home").read_bytes() == b"beside the spec"
+    assert stored(absolute, tmp_path / "home").read_bytes() == b"elsewhere"
+
+
+def test_pinning_again_gives_the_same_and_touches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    first = pin("rows.csv", tmp_path, tmp_path / "home")
+    before = stored(first, tmp_path / "home").stat()
+    assert pin("rows.csv", tmp_path, tmp_path / "home") == first
+    after = stored(first, tmp_path / "home").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert os.listdir(tmp_path / "home" / "inputs" / "sha256") == [first.sha256]
+
+
+def test_a_file_of_a_package_is_pinned_under_its_uri(
+    tmp_path: Path, installed: Callable[[str, str, dict[str, bytes]], Path]
+) -> None:
+    installed("tulips", "1.2", {"tulips/rows.csv": CONTENT})
+    pinned = pin("package://tulips@1.2/tulips/rows.csv", tmp_path, tmp_path / "home")
+    assert pinned.name == "package://tulips@1.2/tulips/rows.csv"
+    assert stored(pinned, tmp_path / "home").read_bytes() == CONTENT
+
+
+def test_a_flipped_byte_is_refused_with_the_file_named_and_pinning_again_repairs_it(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    pinned = pin("rows.csv", tmp_path, tmp_path / "home")
+    file = stored(pinned, tmp_path / "home")
+    file.write_bytes(b"a,b\n1,3\n")
+    with pytest.raises(ArtifactError, match=rf"rows\.csv: its copy file://.*{pinned.sha256} is altered") as caught:
+        open_pinned(pinned).__enter__()
+    assert caught.value.file == pinned.uri
+    assert pin("rows.csv", tmp_path, tmp_path / "home") == pinned
+    with open_pinned(pinned) as stream:
+        assert stream.read() == CONTENT
+
+
+def test_a_lost_input_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    pinned = pin("rows.csv", tmp_path, tmp_path / "home")
+    stored(pinned, tmp_path / "home").unlink()
+    with pytest.raises(ArtifactError, match=r"rows\.csv: its copy .* is missing"):
+        open_pinned(pinned).__enter__()
+
+
+def test_a_missing_file_says_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    with pytest.raises(DataError, match=rf"^row\.csv: there is no file row\.csv in {tmp_path}; there is rows\.csv$"):
+        pin("row.csv", tmp_path, tmp_path / "home")
+    with pytest.raises(DataError, match="there is no folder"):
+        pin("data/row.csv", tmp_path, tmp_path / "home")
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is a folder"):
+        pin(".", tmp_path, tmp_path / "home")
+    with pytest.raises(DataError, match="pipe, expected a file"):
+        pin("pipe", tmp_path, tmp_path / "home")
+
+
+def test_an_unknown_scheme_says_which_are_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"s3://b/rows\.csv: received scheme 's3'.*file://, gs://, package://"):
+        pin("s3://b/rows.csv", tmp_path, tmp_path / "home")
+
+
+def test_the_spec_and_the_store_mean_the_same_pinned_source() -> None:
+    assert FromOptions is PinnedSource
