@@ -96,7 +96,7 @@ def test_the_hash_order_mixes_a_sorted_source() -> None:
 
 
 def test_too_few_rows_for_three_sides_are_refused() -> None:
-    with pytest.raises(DataError, match="4 rows are too few for validation 0.1 and test 0.2"):
+    with pytest.raises(DataError, match=r"4 rows are too few for validation 0\.1 and test 0\.2"):
         split_exactly([(str(number), "x") for number in range(4)], ExactSplit())
 
 

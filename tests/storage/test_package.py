@@ -87,7 +87,7 @@ def test_an_unknown_package_or_version_is_a_fault_of_the_source(tmp_path: Path, 
 
 def test_without_a_version_nothing_is_fetched(tmp_path: Path, index: Put) -> None:
     index("tulips", "1.3", {"tulips/rows.csv": b"x"})
-    with pytest.raises(DataError, match="tulips is not installed here, .* write package://tulips@VERSION/tulips/rows"):
+    with pytest.raises(DataError, match=r"tulips is not installed here, .* write package://tulips@VERSION/tulips/rows"):
         read("package://tulips/tulips/rows.csv", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 

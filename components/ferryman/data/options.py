@@ -24,9 +24,12 @@ __all__ = [
 
 
 class Options(BaseModel):
-    """Base of every block of the spec: unknown fields are refused, values are immutable."""
+    """Base of every block of the spec: unknown fields are refused, values are immutable.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    The text under a field is its description in the published JSON Schema.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
 
 Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
@@ -79,9 +82,15 @@ Label = Annotated[ClassLabel | NumberLabel, Field(discriminator="kind")]
 class _Fractions(Options):
     """The shares of validation and test; train gets the rest."""
 
+    kind: str
     validation: Fraction = 0.1
+    """Share of the rows that training watches to stop and to keep the best weights."""
+
     test: Fraction = 0.2
+    """Share of the rows that training never sees; a fifth, because every bound of the gate is judged on them."""
+
     seed: int = 0
+    """Another seed gives another split; it has nothing to do with that of training."""
 
     @model_validator(mode="after")
     def _train_gets_a_share(self) -> Self:

