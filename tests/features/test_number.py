@@ -16,9 +16,15 @@ def test_cells_become_float32_with_nan_where_missing() -> None:
 @pytest.mark.parametrize("cell", ["", "12,5", "nan", "inf", "1_000", "1e39", "0x1f", "3 g"])
 def test_a_cell_that_is_no_finite_float32_is_named_with_its_place(cell: str) -> None:
     with pytest.raises(CellError) as caught:
-        MASS.parse([["1"], ["2"], [cell], ["x"]])
+        MASS.parse([["1"], ["2"], [cell]])
     assert (caught.value.row, caught.value.column, caught.value.received) == (2, 0, cell)
     assert "finite number" in caught.value.expected
+
+
+def test_the_first_of_several_wrong_cells_is_named() -> None:
+    with pytest.raises(CellError) as caught:
+        MASS.parse([["1"], ["1e39"], ["x"], [None]])
+    assert caught.value.row == 1
 
 
 def test_a_missing_number_is_refused_unless_the_options_allow_it() -> None:
