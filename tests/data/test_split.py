@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.data.options import ExactSplit, HashSplit
+from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel
 from ferryman.data.split import (
     TEST,
     TRAIN,
@@ -144,6 +144,7 @@ def test_remainders_decide_and_the_earlier_group_wins_a_tie() -> None:
 
 
 def test_the_rule_changes_with_all_that_decides_and_only_with_it() -> None:
+    label, form = ClassLabel(kind="class", column="y"), CsvFormat()
     base = HashSplit(kind="hash", key=("id",), seed=3)
     others = [
         base.model_copy(update={"seed": 4}),
@@ -152,8 +153,20 @@ def test_the_rule_changes_with_all_that_decides_and_only_with_it() -> None:
         base.model_copy(update={"validation": 0.25}),
         ExactSplit(seed=3),
     ]
-    assert split_rule(base) == split_rule(HashSplit(kind="hash", key=("id",), seed=3))
-    assert len({split_rule(options) for options in [base, *others]}) == 6
+    assert split_rule(base, label, form) == split_rule(HashSplit(kind="hash", key=("id",), seed=3), label, form)
+    assert len({split_rule(options, label, form) for options in [base, *others]}) == 6
+
+
+def test_only_an_exact_split_depends_on_who_else_is_there() -> None:
+    label, form = ClassLabel(kind="class", column="y"), CsvFormat()
+    number = NumberLabel(kind="number", column="y")
+    drop = number.model_copy(update={"missing": "drop"})
+    null = CsvFormat(nulls=("", "NA"))
+    circumstances = [(label, form), (number, form), (drop, form), (drop, null), (label, CsvFormat(header=False))]
+    assert len({split_rule(ExactSplit(), *each) for each in circumstances}) == 5
+    assert len({split_rule(HashSplit(kind="hash"), *each) for each in circumstances}) == 1
+    # Nulls matter only where rows without a label are left out.
+    assert split_rule(ExactSplit(), label, form) == split_rule(ExactSplit(), label, null)
 
 
 def test_train_must_get_a_share() -> None:

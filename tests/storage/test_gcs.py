@@ -136,7 +136,7 @@ def test_an_object_is_created_once(bucket: Bucket) -> None:
 
 
 def test_a_missing_object_is_named_before_anything_is_read(bucket: Bucket) -> None:
-    with pytest.raises(MissingFileError, match="rows.csv: no such file in gs://tests/data"):
+    with pytest.raises(MissingFileError, match=r"rows\.csv: no such file in gs://tests/data"):
         open_store("gs://tests/data").open("rows.csv")
 
 
@@ -159,5 +159,5 @@ def test_a_bucket_must_be_named() -> None:
 def test_without_credentials_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    with pytest.raises(UnavailableError, match="gs://tests: no credentials .*; try `gcloud auth"):
+    with pytest.raises(UnavailableError, match=r"gs://tests: no credentials .*; try `gcloud auth"):
         open_store("gs://tests")

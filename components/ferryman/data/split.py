@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ferryman.data.options import ExactSplit, HashSplit
+from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel
 from ferryman.errors import DataError
 
 SIDES: Final = ("train", "validation", "test")
@@ -118,9 +118,16 @@ def hash_side(key: Sequence[str], options: HashSplit) -> int:
     return VALIDATION if place < int((options.test + options.validation) * 2**64) else TRAIN
 
 
-def split_rule(options: ExactSplit | HashSplit) -> str:
-    """SHA-256 of the rule: models with equal rules on equal sources (`hash`: on any) were trained on the same rows."""
+def split_rule(options: ExactSplit | HashSplit, label: ClassLabel | NumberLabel, form: CsvFormat) -> str:
+    """SHA-256 of all that decides a row's side beside the source's bytes.
+
+    Under equal rules a row lies on the same side: for `exact` when the sources are equal too, for `hash` on any source.
+    """
     document: dict[str, Any] = {"version": RULE_VERSION, **options.model_dump(mode="json")}
+    if options.kind == "exact":
+        # The side depends on all the other rows: on who is among them, and on their strata.
+        document |= {"header": form.header, "label": [label.kind, label.column, label.missing]}
+        document |= {"nulls": sorted(form.nulls)} if label.missing == "drop" else {}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import step
 from ferryman.data.examples import LABEL, ROW, ExamplesWriter, shard_rows
 from ferryman.data.options import ExactSplit, HashSplit, PinnedSource
-from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids, split_rule
+from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
 from ferryman.errors import DataError, SpecError
 from ferryman.features.base import FeatureOptions
 from ferryman.steps.prepare.rows import Reading, Rows, read_rows
@@ -64,7 +64,7 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
             "rows_dropped": prepared.dropped,
             "rows_repeated": prepared.repeated,
             "classes": prepared.classes,
-            "split_rule": split_rule(data.split),
+            "split_rule": reading.rule,
         }
 
 
@@ -108,7 +108,7 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
         },
         "label": reading.label.model_dump(mode="json"),
         "format": reading.format.model_dump(mode="json"),
-        "split": {**split.model_dump(mode="json"), "rule": split_rule(split), "sizes": prepared.sizes},
+        "split": {**split.model_dump(mode="json"), "rule": reading.rule, "sizes": prepared.sizes},
         "source": {"name": source.name, "sha256": source.sha256},
         "rows_dropped": prepared.dropped,
         "rows_repeated": prepared.repeated,

@@ -12,7 +12,7 @@ import numpy as np
 from ferryman.data.csv_table import Batch, CsvTable, Header
 from ferryman.data.labels import class_order, read_labels
 from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel
-from ferryman.data.split import hash_side, row_digest
+from ferryman.data.split import hash_side, row_digest, split_rule
 from ferryman.errors import DataError
 from ferryman.features.base import FeatureOptions
 from ferryman.steps.prepare.columns import FeatureColumns
@@ -29,6 +29,11 @@ class Reading:
     features: Mapping[str, FeatureOptions]
     label: ClassLabel | NumberLabel
     split: ExactSplit | HashSplit
+
+    @property
+    def rule(self) -> str:
+        """SHA-256 of all that decides a row's side, beside the source's bytes."""
+        return split_rule(self.split, self.label, self.format)
 
 
 @dataclass
