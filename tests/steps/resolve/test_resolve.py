@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,3 +187,12 @@ def test_the_parameter_job_names_the_run_where_the_ui_started_it(resolve: Resolv
 
 def test_true_is_no_number_although_python_thinks_so() -> None:
     assert changed_fields({"train": {"epochs": 1}}, {}, {"train.epochs": True}) == {"train.epochs": True}
+
+
+def test_resolve_and_record_start_without_tensorflow_and_kfp() -> None:
+    code = (
+        "import sys, ferryman.steps.resolve.resolve, ferryman.steps.record.record\n"
+        "print([name for name in ('tensorflow', 'kfp', 'pyarrow', 'grpc') if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
