@@ -43,7 +43,9 @@ class DataError(FerrymanError):
 
     exit_code = 4
 
-    def __init__(self, message: str, *, source: str = "", line: int | None = None, column: str | int | None = None) -> None:
+    def __init__(
+        self, message: str, *, source: str = "", line: int | None = None, column: str | int | None = None
+    ) -> None:
         self.source, self.line, self.column = source, line, column
         where = [source] if source else []
         where += [f"line {line}"] if line is not None else []

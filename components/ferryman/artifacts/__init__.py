@@ -1,0 +1,1 @@
+"""What steps hand each other: sealed folders, evidence, the resolved run, fragments and the run record."""

@@ -1,0 +1,1 @@
+"""One controller a group decides every rollout; the group process hosts it beside agents and servers."""

@@ -1,0 +1,1 @@
+"""The golden set, and comparing answers with the recorded ones."""

@@ -1,0 +1,1 @@
+"""The embedded model server: a stand-in for TensorFlow Serving on laptops, in tests and in checks."""

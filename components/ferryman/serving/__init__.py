@@ -1,0 +1,1 @@
+"""Everything that speaks TensorFlow Serving: protocol, clients, servers, the group record, the agent."""

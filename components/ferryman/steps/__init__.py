@@ -1,0 +1,1 @@
+"""The steps of the pipeline; they meet only through artifacts."""

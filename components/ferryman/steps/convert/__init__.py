@@ -1,0 +1,1 @@
+"""The step that converts the model and measures the conversion."""

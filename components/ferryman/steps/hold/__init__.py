@@ -1,0 +1,1 @@
+"""The step that says why nothing is released."""

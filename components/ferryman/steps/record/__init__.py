@@ -1,0 +1,1 @@
+"""The exit handler: one record a run."""

@@ -1,0 +1,1 @@
+"""The step that fixes what a run depends on."""

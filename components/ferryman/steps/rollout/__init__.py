@@ -1,0 +1,1 @@
+"""The step that asks for a release and waits for its end."""

@@ -1,0 +1,1 @@
+"""The step that asks a real server for the golden answers."""

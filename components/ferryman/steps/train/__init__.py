@@ -1,0 +1,1 @@
+"""The step that turns examples into a model."""

@@ -1,0 +1,1 @@
+"""The pipelines of Ferryman: DAGs, compiling, running, the command line."""

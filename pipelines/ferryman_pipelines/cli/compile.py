@@ -1,0 +1,26 @@
+"""`ferryman compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferryman_pipelines.cli.home import home
+from ferryman_pipelines.cli.output import say
+
+
+def compile_(
+    spec: Annotated[Path, typer.Argument(help="The spec to compile.", metavar="SPEC")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the pipeline goes.", metavar="FILE")],
+) -> None:
+    """Write the spec's pipeline as KFP's IR, its inputs pinned.
+
+    Example: ferryman compile pipelines/specs/mnist.yaml -o mnist.pipeline.yaml
+    """
+    from ferryman_pipelines.cli.pinning import pinned_spec
+    from ferryman_pipelines.compile.compiling import compile_spec
+
+    compile_spec(pinned_spec(spec, home()), out, spec.name)
+    say(f"compiled {spec} to {out}")

@@ -1,0 +1,52 @@
+"""`ferryman`: the command line. It starts without TensorFlow, and without KFP until a pipeline is compiled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ferryman_pipelines.cli import compile as compiling
+from ferryman_pipelines.cli import output, predict, rollback, run, runs, serve, spec
+
+app = typer.Typer(
+    name="ferryman",
+    help="Carries a machine-learning model from raw data to a served model, and checks every hand-over with numbers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        output.show(f"ferryman {version('ferryman')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Carries a machine-learning model from raw data to a served model, and checks every hand-over with numbers."""
+    output.debug = debug
+
+
+app.command("run")(output.guarded(run.run))
+app.add_typer(runs.app, name="runs")
+app.command("serve")(output.guarded(serve.serve))
+app.command("predict")(output.guarded(predict.predict))
+app.command("rollback")(output.guarded(rollback.rollback))
+app.command("compile")(output.guarded(compiling.compile_))
+app.add_typer(spec.app, name="spec")
+
+
+def main() -> None:
+    """The console script."""
+    app()

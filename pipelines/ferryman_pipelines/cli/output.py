@@ -1,0 +1,73 @@
+"""What a command prints: data on stdout, words about the work on stderr, one clear message for an error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, ParamSpec
+
+from ferryman.errors import FerrymanError, InterruptedRunError
+
+P = ParamSpec("P")
+
+debug = False
+"""Set by `--debug`: show tracebacks."""
+
+
+class Format(StrEnum):
+    """How a command prints its result."""
+
+    text = "text"
+    json = "json"
+
+
+def say(text: str = "") -> None:
+    """Words about the work, to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """The command's result as text, to stdout."""
+    print(text, flush=True)
+
+
+def show_json(document: Any) -> None:
+    """The command's result as JSON, to stdout."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str), flush=True)
+
+
+def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
+    """A command whose errors become one message and its exit code; a bug says how to see its traceback."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            code = command(*arguments, **options) or 0
+        except FerrymanError as error:
+            code = error.exit_code
+            _complain(str(error))
+        except KeyboardInterrupt:
+            code = InterruptedRunError.exit_code
+            _complain("interrupted")
+        except BrokenPipeError:
+            # The reader of our output went away (`ferryman runs | head`); closing stdout again would only complain.
+            sys.stderr.close()
+            code = 0
+        except Exception as error:
+            code = 1
+            _complain(f"a bug in ferryman: {type(error).__name__}: {error}", bug=True)
+        sys.exit(code)
+
+    return run
+
+
+def _complain(text: str, bug: bool = False) -> None:
+    if debug:
+        traceback.print_exc()
+    say(f"ferryman: {text}")
+    if bug and not debug:
+        say("Run it again with `ferryman --debug ...` for the traceback, and please report it.")

@@ -1,0 +1,85 @@
+"""`ferryman run`: the whole job from a spec, watched from outside."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferryman.artifacts.step import timestamp
+from ferryman.errors import UsageError
+from ferryman.spec import apply_overrides, parse_assignments, spec_from, spec_sha256
+from ferryman.storage.local import atomic_write, create_only
+from ferryman_pipelines.cli.home import Home, home
+from ferryman_pipelines.cli.output import Format, say, show, show_json
+from ferryman_pipelines.cli.runs import find_run
+from ferryman_pipelines.cli.summary import summary
+from ferryman_pipelines.runners.request import FILE, RunRequest
+
+
+def run(
+    spec: Annotated[Path | None, typer.Argument(help="The spec to run.", metavar="SPEC", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Set one field of train or model.", metavar="FIELD=VALUE")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="Go on with this run (or `last`).", metavar="RUN")
+    ] = None,
+    group: Annotated[str, typer.Option("--group", help="The serving group to release to.")] = "local",
+    output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
+) -> int:
+    """Run a spec's whole pipeline here: from raw data to a checked and released model.
+
+    Example: ferryman run pipelines/specs/mnist.yaml --set train.epochs=5
+    """
+    place = home()
+    if (spec is None) == (resume is None):
+        raise UsageError("expected either a SPEC or --resume RUN, e.g. ferryman run pipelines/specs/mnist.yaml")
+    if spec is not None:
+        request = new_request(spec, parse_assignments(set_ or []), group, place)
+    else:
+        if set_:
+            raise UsageError("--set cannot change a run that goes on; start a new one")
+        request = RunRequest.read(find_run(str(resume)).folder / FILE)
+    from ferryman_pipelines.runners.watch import watch
+
+    say(f"run {request.run} in {request.folder}")
+    record = watch(request, place, say)
+    if output is Format.json:
+        show_json(record.model_dump(mode="json"))
+    else:
+        sys.stderr.flush()
+        show(f"\n{summary(record, place)}")
+    return record.exit_code
+
+
+def new_request(path: Path, overrides: dict[str, object], group: str, place: Home) -> RunRequest:
+    """Create the folder of a new run with its request and its spec; nothing is created for a spec that is wrong."""
+    from ferryman_pipelines.cli.pinning import pinned_spec
+
+    reviewed = pinned_spec(path, place)
+    document = reviewed.document()
+    # Tried here, so that a wrong override is refused before anything runs; `resolve` merges it again.
+    spec_from(apply_overrides(document, overrides), str(path))
+    now = datetime.now(UTC)
+    while True:
+        run_id = f"{reviewed.name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        request = RunRequest(
+            run=run_id,
+            name=reviewed.name,
+            origin=str(path),
+            created=timestamp(now),
+            spec=document,
+            spec_sha256=spec_sha256(document),
+            overrides=overrides,
+            root=str(place.runs),
+            group=str(place.group(group)),
+        )
+        if create_only(request.folder / FILE, request.model_dump_json(indent=1).encode()):
+            break
+    atomic_write(request.folder / "spec.yaml", path.read_bytes())
+    return request

@@ -1,0 +1,67 @@
+"""`ferryman runs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ferryman.artifacts.record import read_record
+from ferryman.artifacts.run_store import Run, RunStore
+from ferryman.errors import UsageError
+from ferryman_pipelines.cli.home import home
+from ferryman_pipelines.cli.output import Format, guarded, say, show, show_json
+from ferryman_pipelines.cli.summary import table, whole
+
+app = typer.Typer(help="List runs and look at one.", rich_markup_mode=None, add_completion=False)
+
+Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.")]
+
+
+@app.callback(invoke_without_command=True)
+def listing(context: typer.Context, output: Output = Format.text) -> None:
+    """List all runs of this folder, oldest first.
+
+    Example: ferryman runs
+    """
+    if context.invoked_subcommand is None:
+        guarded(_list)(output)
+
+
+@app.command("show")
+@guarded
+def show_run(
+    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")], output: Output = Format.text
+) -> None:
+    """Show one run: what was decided and why, what each step came to.
+
+    Example: ferryman runs show last
+    """
+    record = read_record(find_run(run))
+    if output is Format.json:
+        show_json(record.model_dump(mode="json"))
+    else:
+        show(whole(record, home()))
+
+
+def find_run(name: str) -> Run:
+    """The run of that id (or `last`); UsageError that names the newest runs when there is none."""
+    store = RunStore(home().runs)
+    runs = store.runs()
+    if name == "last" and runs:
+        return runs[-1]
+    run = store.run(name)
+    if not run.folder.is_dir():
+        newest = ", ".join(known.id for known in runs[-3:]) or "none yet"
+        raise UsageError(f"no run {name!r} in {store.root}; the newest: {newest}")
+    return run
+
+
+def _list(output: Format) -> None:
+    records = [read_record(run) for run in RunStore(home().runs).runs()]
+    if output is Format.json:
+        show_json([record.model_dump(mode="json", exclude={"steps", "verdict"}) for record in records])
+    elif records:
+        show(table(records))
+    else:
+        say(f"no runs in {home().runs}; start one with `ferryman run SPEC`")

@@ -1,0 +1,96 @@
+"""A run in words: what was decided, why, what serves, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ferryman.artifacts.fragment import Fragment
+from ferryman.artifacts.record import Outcome, RunRecord
+from ferryman_pipelines.cli.home import Home
+
+HEADLINES: dict[Outcome, str] = {
+    "promoted": "promoted: the new version serves",
+    "held": "held: the candidate may not serve",
+    "insufficient": "held: the evidence does not suffice",
+    "nothing_new": "nothing new: this very model serves already",
+    "refused": "refused: the new version did not prove itself at the server",
+    "rolled_back": "rolled back: the release was undone",
+    "superseded": "superseded by a newer release",
+    "conflict": "conflict: another version serves than the one that was compared with",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "running": "still running, or killed",
+}
+
+
+def step_line(step: Fragment) -> str:
+    """A finished step in one line: name, seconds, what came out."""
+    seconds = f"{step.seconds:6.1f} s" if step.seconds is not None else " " * 8
+    text = f"FAILED: {step.error.text}" if step.state == "failed" and step.error else step.headline
+    return f"  {step.step:<14}{seconds}  {text}{' (result of an earlier attempt)' if step.reused else ''}".rstrip()
+
+
+def summary(record: RunRecord, home: Home) -> str:
+    """The end of `ferryman run`."""
+    lines = [f"{record.name or 'run'}: {HEADLINES[record.outcome]}"]
+    if record.reason:
+        lines.append(f"  why: {record.reason}")
+    lines += _reasons(record)
+    lines += _release(record)
+    lines += ["", *_next(record)]
+    folder = home.runs / record.run
+    lines.append(f"  all of it: ferryman runs show {record.run} (folder: {folder})")
+    return "\n".join(lines)
+
+
+def whole(record: RunRecord, home: Home) -> str:
+    """`ferryman runs show`."""
+    head = [f"run {record.run}, started {record.started}, ended {record.ended or '-'}", "steps:"]
+    return "\n".join([*head, *(step_line(step) for step in record.steps), "", summary(record, home)])
+
+
+def table(records: Sequence[RunRecord]) -> str:
+    """`ferryman runs`: one line a run."""
+    lines = [f"{'RUN':<34}{'STARTED':<22}{'OUTCOME':<14}{'VERSION':<9}{'TOOK':>8}"]
+    for record in records:
+        version = str((record.release or {}).get("version", "") or "")
+        lines.append(f"{record.run:<34}{record.started[:19]:<22}{record.outcome:<14}{version:<9}{_took(record):>8}")
+    return "\n".join(lines)
+
+
+def _took(record: RunRecord) -> str:
+    try:
+        seconds = (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
+    except ValueError:
+        return "-"
+    return f"{seconds:.0f} s"
+
+
+def _reasons(record: RunRecord) -> list[str]:
+    reasons = (record.verdict or {}).get("reasons", [])
+    return [f"  {'ok  ' if reason['ok'] else 'HOLD'}  {reason['text']}" for reason in reasons]
+
+
+def _release(record: RunRecord) -> list[str]:
+    release = record.release or {}
+    if not release.get("terminal"):
+        return []
+    why = f": {release['why']}" if release.get("why") else ""
+    return [f"  release {release.get('release', '')} ended {release['terminal']}{why}"]
+
+
+def _next(record: RunRecord) -> list[str]:
+    name = record.name
+    if record.outcome == "promoted":
+        return [
+            "  next: ferryman serve                 (serves it here)",
+            f"        ferryman predict {name} FILE   (asks it)",
+        ]
+    if record.outcome in {"held", "insufficient"}:
+        return ["  next: change the model or the data, or the bounds under `gate` in the spec, and run it again"]
+    if record.outcome in {"failed", "interrupted", "running"}:
+        return [f"  next: ferryman run --resume {record.run}   (finished steps are not repeated)"]
+    if record.outcome == "conflict":
+        return ["  next: run the spec again: it will compare with what serves now"]
+    return []

@@ -1,0 +1,92 @@
+"""A run as seen from outside: the orchestrator is started, its steps are told as they end, the record is always written."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import FrameType
+
+from ferryman.artifacts.fragment import End, Fragment
+from ferryman.artifacts.record import RunRecord, write_record
+from ferryman.artifacts.run_store import Run
+from ferryman.artifacts.step import timestamp
+from ferryman.errors import InterruptedRunError
+from ferryman.process import Finished, spawn
+from ferryman_pipelines.cli.home import Home
+from ferryman_pipelines.cli.summary import step_line
+from ferryman_pipelines.runners.request import FILE, RunRequest
+from ferryman_pipelines.runners.serving import Rollout
+
+PAUSE = 0.1
+"""Seconds between two looks at the run's folder."""
+
+
+def watch(request: RunRequest, home: Home, say: Callable[[str], None]) -> RunRecord:
+    """Run the request to its end and write its record, whatever happens on the way."""
+    run = Run(request.folder, request.run)
+    run.clear_end()
+    with _signals():
+        try:
+            finished = _orchestrate(request, run, say)
+            state, reason = ("SUCCEEDED", "") if finished.ok else ("FAILED", f"orchestrator: {finished.reason()}")
+        except (KeyboardInterrupt, InterruptedRunError) as error:
+            state, reason = "INTERRUPTED", str(error) or "Ctrl-C"
+        run.write_end(End.model_validate({"state": state, "reason": reason, "at": timestamp(datetime.now(UTC))}))
+        return write_record(run)
+
+
+def _orchestrate(request: RunRequest, run: Run, say: Callable[[str], None]) -> Finished:
+    told = Told(run, say)
+    process = spawn(
+        [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
+        log=request.folder / "logs" / "orchestrator.log",
+        # With a random seed kfp.local walks independent steps in another order each time.
+        env={"PYTHONHASHSEED": "0"},
+    )
+    with Rollout(request, run) as rollout:
+        try:
+            while (finished := process.poll()) is None:
+                told.news()
+                rollout.attend()
+                time.sleep(PAUSE)
+            told.news()
+            return finished
+        except BaseException:
+            process.kill()
+            process.wait()
+            rollout.abort()
+            raise
+
+
+class Told:
+    """Which steps were told already."""
+
+    def __init__(self, run: Run, say: Callable[[str], None]) -> None:
+        self._run, self._say = run, say
+        self._known: dict[str, Fragment] = {fragment.step: fragment for fragment in run.fragments()}
+
+    def news(self) -> None:
+        """Tell every step that has ended since the last call."""
+        for fragment in self._run.fragments():
+            if fragment != self._known.get(fragment.step):
+                self._known[fragment.step] = fragment
+                if fragment.state != "running":
+                    self._say(step_line(fragment))
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM stops a run as Ctrl-C does: with its record written."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise InterruptedRunError(f"stopped by {signal.Signals(number).name}")
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
