@@ -144,9 +144,11 @@ def test_a_gzip_file_that_was_cut_off_is_refused_wherever_it_ends(table: Table, 
     assert error.line <= 20_001
 
 
-def test_a_gzip_file_with_a_flipped_byte_is_refused(table: Table) -> None:
-    content = bytearray(gzip.compress(b"1,2\n" * 1000))
-    content[-6] ^= 1
+# Byte 10 begins the first block; 0x07 gives it a type that does not exist (RFC 1951, section 3.2.3).
+@pytest.mark.parametrize(("place", "flip"), [(10, None), (-6, 0xFF)], ids=["type of the first block", "checksum"])
+def test_a_gzip_file_with_a_changed_byte_is_refused(table: Table, place: int, flip: int | None) -> None:
+    content = bytearray(gzip.compress("".join(f"{number},{number * 31 % 17}\n" for number in range(1000)).encode()))
+    content[place] = content[place] ^ flip if flip else 0x07
     assert "damaged gzip stream" in str(refusal(table, bytes(content), header=False))
 
 
