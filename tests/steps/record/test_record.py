@@ -101,6 +101,23 @@ def test_a_later_end_replaces_an_earlier_one_that_only_an_orchestrator_saw(run: 
     assert end.state == "FAILED"
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("SUCCEEDED", "SUCCEEDED"),
+        ("Succeeded", "SUCCEEDED"),
+        ("SUCCESS", "SUCCEEDED"),
+        ("CANCELED", "CANCELLED"),
+        ("ERROR", "FAILED"),
+    ],
+)
+def test_every_orchestrators_word_for_the_end_is_understood(run: Run, tmp_path: Path, said: str, known: str) -> None:
+    write_record(str(tmp_path), "r1", "", said)
+    end = run.end()
+    assert end is not None
+    assert end.state == known
+
+
 def test_writing_the_record_again_changes_nothing(run: Run, tmp_path: Path) -> None:
     leave(run, "gate", facts=HELD)
     write_record(str(tmp_path), "r1", "", "SUCCEEDED")

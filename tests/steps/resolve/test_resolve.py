@@ -12,6 +12,7 @@ import pytest
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.run_store import RunStore
 from ferryman.errors import SpecError, UsageError
+from ferryman.serving.record import GroupRecord
 from ferryman.spec import spec_from, spec_sha256
 from ferryman.steps.resolve.resolve import changed_fields, resolve_run
 
@@ -163,6 +164,22 @@ def test_another_run_stands_for_another_moment(resolve: Resolve, monkeypatch: py
     assert ResolvedRun.parse(first).as_of == "2026-11-24T12:00:00.000Z"
     assert ResolvedRun.parse(other).as_of == "2026-11-25T12:00:00.000Z"
     assert resolve() == first
+
+
+def test_what_serves_is_fixed_beside_the_spec_and_stands_on_the_record(resolve: Resolve, tmp_path: Path) -> None:
+    stable = {"number": 7, "digest": "d7", "content": "c7", "release": "r0-1"}
+    record = {"epoch": 2, "generation": 9, "replicas": ["local-0"], "models": {"penguins": {"stable": stable}}}
+    group = tmp_path / "groups" / "local"
+    group.mkdir(parents=True)
+    GroupRecord.model_validate(record).write(group / "record.json")
+    resolved = ResolvedRun.parse(resolve(group=str(group)))
+    assert resolved.group == str(group)
+    assert resolved.serves is not None
+    assert (resolved.serves.model, resolved.serves.version, resolved.serves.generation) == ("penguins", 7, 9)
+    fragment = RunStore(tmp_path / "runs").run("r1").fragment("resolve")
+    assert fragment is not None
+    assert fragment.facts["serves"]["digest"] == "d7"
+    assert "version 7 serves" in fragment.headline
 
 
 def test_a_torn_moment_is_fixed_anew(resolve: Resolve, tmp_path: Path) -> None:
