@@ -87,7 +87,7 @@ def test_an_unknown_package_or_version_is_a_fault_of_the_source(tmp_path: Path, 
 
 def test_without_a_version_nothing_is_fetched(tmp_path: Path, index: Put) -> None:
     index("tulips", "1.3", {"tulips/rows.csv": b"x"})
-    with pytest.raises(DataError, match=r"tulips is not installed here, .* write package://tulips@VERSION/tulips/rows"):
+    with pytest.raises(DataError, match=r"tulips is not installed here .* write package://tulips@VERSION/tulips/rows"):
         read("package://tulips/tulips/rows.csv", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
@@ -100,6 +100,16 @@ def test_an_index_that_does_not_answer_is_no_fault_of_the_source(
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     with pytest.raises(UnavailableError, match=r"tulips==1\.3 cannot be fetched: .* is there a network\?"):
         read("package://tulips@1.3/tulips/rows.csv", tmp_path / "cache")
+
+
+def test_an_editable_install_is_not_asked_for_its_files(tmp_path: Path, installed: Put, index: Put) -> None:
+    site = installed("tulips", "1.2", {"tulips.pth": b""})
+    direct = site / "tulips-1.2.dist-info" / "direct_url.json"
+    direct.write_text('{"dir_info": {"editable": true}, "url": "file:///src/tulips"}')
+    index("tulips", "1.2", {"tulips/rows.csv": b"released\n"})
+    assert read("package://tulips@1.2/tulips/rows.csv", tmp_path / "cache") == b"released\n"
+    with pytest.raises(DataError, match="from a folder, without a list of its files"):
+        read("package://tulips/tulips/rows.csv", tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

