@@ -1,0 +1,118 @@
+"""Releases: what runs and people ask of a group, as immutable documents that are created once.
+
+`releases/NAME.json` asks, `releases/NAME.end.json` mirrors how it ended (the record says it first), and
+`requests/abort-NAME.json` asks to give it up before its commit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ferryman.artifacts.evidence import Evidence
+from ferryman.errors import ArtifactError, ConflictError
+from ferryman.serving.record import Ended
+from ferryman.storage.local import create_only
+
+
+class Release(Evidence):
+    """One wish: a new version, or the way back."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    """`<run id>-<attempt>` of a run's release; `rollback-...` of a person's."""
+
+    kind: Literal["release", "rollback"] = "release"
+    model: str
+    created: str
+    """ISO 8601 UTC; the newer of two counts."""
+
+    artifact: str = ""
+    """The folder of the model artifact."""
+
+    digest: str = ""
+    content: str = ""
+    conversion: str = ""
+    serving_check: str = ""
+    """Digests of the evidence."""
+
+    champion_version: int | None = None
+    champion_digest: str | None = None
+    """What must still serve: the version that the candidate was compared with; None when nothing served."""
+
+    absolute: float = 1e-5
+    relative: float = 1e-4
+    """Tolerance of the golden set."""
+
+    leaves: int | None = None
+    """Rollback: the version that it leaves, so that repeating it does not toggle."""
+
+    reason: str = ""
+
+
+class Abort(Evidence):
+    """Give a release up before its commit."""
+
+    schema_version: Literal[1] = 1
+    release: str
+    reason: str
+
+
+def create_release(folder: Path, release: Release) -> bool:
+    """Ask the group in `folder`; False when this very release was asked for before.
+
+    Raises:
+        ConflictError: another document has this name.
+    """
+    path = folder / "releases" / f"{release.name}.json"
+    if create_only(path, f"{release.model_dump_json(indent=1)}\n".encode()):
+        return True
+    if Release.read(path).model_dump(exclude={"created"}) != release.model_dump(exclude={"created"}):
+        raise ConflictError(f"{path}: another release has this name already; start a new run")
+    return False
+
+
+def request_abort(folder: Path, release: str, reason: str) -> None:
+    """Ask to give `release` up; after its commit, or once asked already, it changes nothing."""
+    document = Abort(release=release, reason=reason)
+    create_only(folder / "requests" / f"abort-{release}.json", f"{document.model_dump_json(indent=1)}\n".encode())
+
+
+def read_releases(folder: Path) -> list[Release]:
+    """All releases of a group, oldest first; a document that is no release is passed over."""
+    found = []
+    for path in (folder / "releases").glob("*.json"):
+        if path.name.endswith(".end.json") or path.name.startswith("."):
+            continue
+        try:
+            release = Release.read(path)
+        except ArtifactError:
+            continue
+        if release.name == path.stem:
+            found.append(release)
+    return sorted(found, key=lambda release: (release.created, release.name))
+
+
+def read_aborts(folder: Path) -> dict[str, str]:
+    """Release name -> reason, of all aborts asked for."""
+    aborts = {}
+    for path in (folder / "requests").glob("abort-*.json"):
+        try:
+            abort = Abort.read(path)
+        except ArtifactError:
+            continue
+        aborts[abort.release] = abort.reason
+    return aborts
+
+
+def write_end(folder: Path, release: str, end: Ended) -> None:
+    """Mirror how a release ended; once."""
+    path = folder / "releases" / f"{release}.end.json"
+    if not path.exists():
+        create_only(path, f"{end.model_dump_json(indent=1)}\n".encode())
+
+
+def read_end(folder: Path, release: str) -> Ended | None:
+    """How a release ended, or None while it has not."""
+    path = folder / "releases" / f"{release}.end.json"
+    return Ended.read(path) if path.exists() else None

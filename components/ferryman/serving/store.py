@@ -1,0 +1,85 @@
+"""The serving store: `store/MODEL/N/`, TensorFlow Serving's version folders with our files in `assets.extra/ferryman/`.
+
+Only the controller writes here. A version appears whole, by one rename, under a number that was never used before.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ferryman.artifacts.manifest import seal, verify
+from ferryman.artifacts.model_card import FILE as CARD
+from ferryman.errors import ArtifactError
+from ferryman.golden.golden_set import GoldenSet
+from ferryman.serving.record import version_folder
+from ferryman.serving.release import Release
+
+EXTRA = Path("assets.extra") / "ferryman"
+"""TensorFlow's own place for files that travel with a SavedModel and that the server does not read."""
+
+KIND = "version"
+
+
+def copy_version(folder: Path, release: Release, number: int) -> None:
+    """Copy the release's model artifact into the store of the group in `folder` as version `number`.
+
+    Raises:
+        ArtifactError: the artifact is torn or altered, or is not the one that the release names.
+    """
+    artifact = Path(release.artifact)
+    found = verify(artifact, "model").digest
+    if found != release.digest:
+        raise ArtifactError(
+            f"{artifact} is the model {found[:12]}, the release names {release.digest[:12]}", str(artifact)
+        )
+    final = version_folder(folder, release.model, number)
+    partial = final.with_name(f".{number}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(artifact / "saved_model", partial, ignore=shutil.ignore_patterns("saved_model.pb"))
+    extra = partial / EXTRA
+    shutil.copytree(artifact / "golden", extra / "golden")
+    for name in (CARD, "preprocess.json"):
+        shutil.copyfile(artifact / name, extra / name)
+    (extra / "release.json").write_text(release.model_dump_json(indent=1), encoding="utf-8")
+    # Last: without it a server sees no model in the folder.
+    shutil.copyfile(artifact / "saved_model" / "saved_model.pb", partial / "saved_model.pb")
+    seal(partial, KIND, release.name)
+    _sync(partial)
+    os.replace(partial, final)
+
+
+def verify_version(folder: Path, model: str, number: int) -> None:
+    """ArtifactError that names the file when a stored version is torn or altered."""
+    verify(version_folder(folder, model, number), KIND)
+
+
+def golden_of(folder: Path, model: str, number: int) -> tuple[GoldenSet, Release]:
+    """The golden set of a stored version and the release that brought it (with its tolerance)."""
+    extra = version_folder(folder, model, number) / EXTRA
+    return GoldenSet.read(extra / "golden"), Release.read(extra / "release.json")
+
+
+def numbers_in_store(folder: Path, model: str) -> list[int]:
+    """Numbers of all folders of a model, whole or not."""
+    place = folder / "store" / model
+    if not place.is_dir():
+        return []
+    names = (path.name.removeprefix(".").removesuffix(".partial") for path in place.iterdir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def clear_partials(folder: Path) -> None:
+    """Remove what an interrupted copy left; only whoever holds the group's lock may."""
+    for path in (folder / "store").glob("*/.*.partial"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
