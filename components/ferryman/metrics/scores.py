@@ -25,12 +25,13 @@ def row_log_loss(target: np.ndarray, answer: np.ndarray) -> np.ndarray:
     """The log loss of each row [n], in nats."""
     wide = np.asarray(answer, dtype=np.float64)
     true = wide[np.arange(len(target)), target] / wide.sum(axis=1)
-    return -np.log(np.clip(true, EPSILON, 1.0))
+    return np.asarray(-np.log(np.clip(true, EPSILON, 1.0)))
 
 
 def confusion_matrix(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts [k, k]: rows are true classes, columns predicted ones."""
-    return np.bincount(target * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    counts = np.bincount(target * classes + predicted, minlength=classes * classes)
+    return counts.reshape(classes, classes)
 
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -72,8 +73,10 @@ def r2(target: np.ndarray, answer: np.ndarray) -> float:
 
 
 def _errors(target: np.ndarray, answer: np.ndarray) -> np.ndarray:
-    return np.asarray(answer, dtype=np.float64) - np.asarray(target, dtype=np.float64)
+    errors: np.ndarray = np.asarray(answer, dtype=np.float64) - np.asarray(target, dtype=np.float64)
+    return errors
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+    shares: np.ndarray = np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+    return shares

@@ -45,7 +45,7 @@ def answered(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any
     return call
 
 
-class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceServicer):
+class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
     """Predict and GetModelMetadata; the rest is UNIMPLEMENTED."""
 
     def __init__(self, manager: Manager) -> None:
@@ -87,7 +87,7 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         return response
 
 
-class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):
+class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
     """GetModelStatus and HandleReloadConfigRequest."""
 
     def __init__(self, manager: Manager) -> None:

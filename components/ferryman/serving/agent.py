@@ -165,7 +165,9 @@ class Agent:
         # A reload replaces the whole list: every other model is repeated as it is.
         others = [sent.config for model, sent in self._known.sent.items() if model != name]
         self._known.sent[name] = Sent(config, complete=True)
-        self._connected(server).reload([*others, config], timeout=RELOAD_LIMIT)
+        # A name without a version would make the server wait for one for ever, deaf to every later reload.
+        listed = [entry for entry in (*others, config) if entry.versions]
+        self._connected(server).reload(listed, timeout=RELOAD_LIMIT)
         if act.why:
             time.sleep(RETRY_PAUSE)
 

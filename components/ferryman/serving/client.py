@@ -127,6 +127,12 @@ class ServingClient:
         """Ask the server to hold exactly `configs`. Its OK proves little: look at `status` and ask by label."""
         _called(self._models.HandleReloadConfigRequest, reload_request(configs), timeout)
 
+    def resolved(self, model: str, label: str) -> int:
+        """The version that a request with `label` goes to; ServingError when it goes to none."""
+        request = protocol.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        _name(request.model_spec, model, None, label)
+        return int(_called(self._prediction.GetModelMetadata, request, TIMEOUT).model_spec.version.value)
+
     def signatures(self, model: str, *, version: int | None = None, label: str | None = None) -> Any:
         """The SignatureDefMap of a version, as TensorFlow Serving's own message."""
         request = protocol.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,8 @@ def _check_together(spec: Spec, file: str) -> None:
     data = spec.data
     if "label" in data.features:
         raise SpecError("data.features.label", "this name belongs to the label; choose another", file)
-    for path, check in (
-        ("data.features", lambda: check_names(data.features)),
-        ("model", lambda: spec.model.check(data.features)),
-    ):
-        try:
-            check()
-        except ValueError as error:
-            raise SpecError(path, str(error), file) from error
+    _checked("data.features", file, partial(check_names, data.features))
+    _checked("model", file, partial(spec.model.check, data.features))
     if data.split.validation + data.split.test >= 1:
         total = data.split.validation + data.split.test
         raise SpecError(
@@ -120,6 +115,13 @@ def _check_together(spec: Spec, file: str) -> None:
         )
     for path, metric in _metrics(spec):
         _check_metric(path, metric, spec.task, file)
+
+
+def _checked(path: str, file: str, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except ValueError as error:
+        raise SpecError(path, str(error), file) from error
 
 
 def _metrics(spec: Spec) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +58,7 @@ def run(
     return record.exit_code
 
 
-def new_request(path: Path, overrides: dict[str, object], group: str, place: Home) -> RunRequest:
+def new_request(path: Path, overrides: Mapping[str, object], group: str, place: Home) -> RunRequest:
     """Create the folder of a new run with its request and its spec; nothing is created for a spec that is wrong."""
     from ferryman_pipelines.cli.pinning import pinned_spec
 
@@ -75,7 +76,7 @@ def new_request(path: Path, overrides: dict[str, object], group: str, place: Hom
             created=timestamp(now),
             spec=document,
             spec_sha256=spec_sha256(document),
-            overrides=overrides,
+            overrides=dict(overrides),
             root=str(place.runs),
             group=str(place.group(group)),
         )

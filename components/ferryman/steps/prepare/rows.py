@@ -15,7 +15,7 @@ from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, 
 from ferryman.data.split import hash_side, row_digest, split_rule
 from ferryman.errors import DataError
 from ferryman.features.base import FeatureOptions
-from ferryman.steps.prepare.columns import FeatureColumns
+from ferryman.features.columns import FeatureColumns
 
 if TYPE_CHECKING:
     import pyarrow as pa

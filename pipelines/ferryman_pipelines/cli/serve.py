@@ -1,0 +1,35 @@
+"""`ferryman serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ferryman_pipelines.cli.home import home
+from ferryman_pipelines.cli.output import say
+
+
+def serve(
+    group: Annotated[str, typer.Argument(help="The serving group.", metavar="[GROUP]")] = "local",
+    port: Annotated[int, typer.Option(help="Port of gRPC; 0 takes a free one.", min=0, max=65535)] = 8500,
+    rest_port: Annotated[int, typer.Option(help="Port of REST; 0 takes a free one.", min=0, max=65535)] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on; the server has no authentication.")] = "127.0.0.1",
+    soak: Annotated[
+        float, typer.Option(help="Seconds that the previous version stays loaded after a switch.", min=0)
+    ] = 0.0,
+) -> None:
+    """Serve what was released to a group, in the foreground, until Ctrl-C; rollouts go on meanwhile.
+
+    It speaks TensorFlow Serving's gRPC and REST.
+
+    Example: ferryman serve --rest-port 9001
+    """
+    from ferryman.controller.group import GroupProcess, serve_until_stopped
+
+    folder = home().group(group)
+    say(f"group {group} in {folder}; Ctrl-C ends it")
+    serve_until_stopped(
+        GroupProcess(folder, host=host, grpc_port=port, rest_port=rest_port, soak_seconds=soak, told=say)
+    )
+    say("ended")
