@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ferryman.controller.decide import Decision, View, adopt, decide
+from ferryman.controller.adopt import adopt, is_lost
+from ferryman.controller.decide import Decision, View, decide
 from ferryman.controller.ports import RecordPort
 from ferryman.controller.probe import Probe
 from ferryman.errors import ArtifactError, ConflictError
 from ferryman.serving.record import GroupRecord, ModelPart, Released
-from ferryman.serving.release import Release, read_aborts, read_releases, write_end
+from ferryman.serving.release import Release, read_aborts, read_ends, read_releases, write_end
 from ferryman.serving.report import Report, parse_report
-from ferryman.serving.store import clear_partials, copy_version, numbers_in_store
+from ferryman.serving.store import (
+    clear_partials,
+    copy_version,
+    find_copy,
+    largest_numbers,
+    numbers_in_store,
+    verify_version,
+)
 
 
 class Controller:
     """Decides for the group in `folder`; `step` is called again and again."""
 
-    def __init__(self, folder: Path, port: RecordPort, replicas: list[str], soak_seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: RecordPort,
+        replicas: list[str],
+        soak_seconds: float = 0.0,
+        told: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.folder, self._port, self._replicas = folder, port, replicas
-        self._soak_seconds = soak_seconds
+        self._soak_seconds, self._told = soak_seconds, told
         self._probe: Probe | None = None
         self._copies: dict[str, Released] = {}
         self._refusals: dict[str, str] = {}
+        self._mirrored: set[str] = set()
+        self._started = _now()
         clear_partials(folder)
 
     def step(self) -> GroupRecord | None:
         """Decide once; the record as it then is, None while it is lost."""
         record = self._port.read()
         reports = self._reports()
+        if record and is_lost(record, reports):
+            self._told("the group record is older than what its agents have obeyed: it is put aside and adopted anew")
+            self._port.put_aside()
+            record = None
         if record is None:
             return self._recover(reports)
         self._mirror(record)
@@ -56,44 +78,52 @@ class Controller:
 
     def _recover(self, reports: dict[str, Report]) -> GroupRecord | None:
         """No record: adopt the agents' copies, or begin where there never was one."""
-        adopted = adopt(reports, self._replicas)
-        everyone = all(replica in reports and reports[replica].absent for replica in self._replicas)
-        if adopted is None and everyone and not any(report.copy_of for report in reports.values()):
-            adopted = GroupRecord(replicas=self._replicas, models=self._found_models())
+        adopted = adopt(reports, self._replicas, read_ends(self.folder), largest_numbers(self.folder))
         if adopted is None:
             return None
-        adopted = adopted.model_copy(update={"replicas": self._replicas})
+        if adopted.models:
+            self._told(f"the group record was lost: adopted under epoch {adopted.epoch}")
         self._port.swap(None, adopted)
         return adopted
 
-    def _found_models(self) -> dict[str, ModelPart]:
-        """Models whose folders are there without any record: their numbers count as used."""
-        place = self.folder / "store"
-        names = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
-        return {name: ModelPart(claimed=max(numbers_in_store(self.folder, name), default=0)) for name in names}
-
     def _view(self, record: GroupRecord, reports: dict[str, Report]) -> View:
+        releases = read_releases(self.folder)
         return View(
             record=record,
-            releases=read_releases(self.folder),
+            releases=releases,
             aborts=read_aborts(self.folder),
             reports=reports,
             probes=[self._probe.report] if self._probe and self._probe.report else [],
             copies=self._copies,
             refusals=self._refusals,
-            now=datetime.now(UTC).isoformat(),
+            torn=self._torn(record, releases),
+            now=_now(),
+            started=self._started,
             soak_seconds=self._soak_seconds,
         )
+
+    def _torn(self, record: GroupRecord, releases: list[Release]) -> dict[tuple[str, int], str]:
+        """Whether the versions that waiting rollbacks lead to are whole; nobody else pays for the look."""
+        torn = {}
+        for release in releases:
+            part = record.models.get(release.model, ModelPart())
+            if release.kind == "rollback" and release.name not in {*part.ended, part.rollback} and part.previous:
+                try:
+                    verify_version(self.folder, release.model, part.previous.number)
+                except ArtifactError as error:
+                    torn[release.model, part.previous.number] = str(error)
+        return torn
 
     def _copy(self, record: GroupRecord, release: Release) -> None:
         """Copy a release's files under a new number; a failure is the release's, and ends it."""
         part = record.models.get(release.model, ModelPart())
         known = [version.number for version in (part.stable, part.previous, part.candidate) if version]
-        number = 1 + max(
-            [part.claimed, *part.tombstones, *known, *numbers_in_store(self.folder, release.model)], default=0
-        )
+        used = max([part.claimed, *part.tombstones, *known], default=0)
         try:
-            copy_version(self.folder, release, number)
+            number = find_copy(self.folder, release, used)
+            if number is None:
+                number = 1 + max([used, *numbers_in_store(self.folder, release.model)])
+                copy_version(self.folder, release, number)
         except (ArtifactError, OSError) as error:
             self._refusals[release.name] = f"its files cannot be copied: {error}"
             return
@@ -120,8 +150,14 @@ class Controller:
     def _mirror(self, record: GroupRecord) -> None:
         for part in record.models.values():
             for release, end in part.ended.items():
-                write_end(self.folder, release, end)
+                if release not in self._mirrored:
+                    write_end(self.folder, release, end)
+                    self._mirrored.add(release)
 
     def _reports(self) -> dict[str, Report]:
         found = {name: parse_report(self.folder / "agents" / name / "report.json") for name in self._replicas}
         return {name: report for name, report in found.items() if report}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ferryman.serving.record import AFTER_COMMIT, BEFORE_COMMIT, Ended, GroupRecord, ModelPart, Phase, Released
+from ferryman.controller.rollback import must_wait, roll_back
+from ferryman.controller.transition import end_release, go_back, to_idle
+from ferryman.serving.record import BEFORE_COMMIT, Ended, GroupRecord, ModelPart, Phase, Released
 from ferryman.serving.release import Release
 from ferryman.serving.report import ModelReport, Report
 
@@ -43,8 +45,18 @@ class View:
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Release -> why its files could not be copied."""
 
+    torn: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Versions to which a rollback would lead and whose files are not whole, and why."""
+
     now: str = ""
+    """ISO 8601, as `started`."""
+
+    started: str = ""
+    """Since when this controller has been deciding: time in which nobody did counts for no deadline and no soak."""
+
     soak_seconds: float = 0.0
+    """How long the previous version stays loaded and watched after a switch."""
+
     deadline_seconds: float = 900.0
     """Before the commit a phase that takes longer goes back; after it nothing is dropped by itself."""
 
@@ -62,125 +74,85 @@ def decide(view: View) -> Decision:
     for name in sorted({*view.record.models, *(release.model for release in view.releases)}):
         part = view.record.models.get(name, ModelPart())
         decision = _decide(view, name, part)
-        if decision.record or decision.copy:
-            return decision
+        if isinstance(decision, Release):
+            return Decision(copy=decision)
+        if decision:
+            return Decision(record=_written(view, name, decision))
     return Decision()
 
 
-def _decide(view: View, name: str, part: ModelPart) -> Decision:
-    pending = [r for r in view.releases if r.model == name and r.name not in part.ended]
-    waiting = [r for r in pending if r.name not in {part.release, part.rollback}]
+def _decide(view: View, name: str, part: ModelPart) -> ModelPart | Release | None:
+    """The model's next part, or the release whose files it needs first."""
+    running = {part.release, part.rollback}
+    waiting = [r for r in view.releases if r.model == name and r.name not in part.ended and r.name not in running]
+    aborted = next((r for r in waiting if r.name in view.aborts), None)
+    if aborted:
+        return end_release(part, aborted.name, Ended(state="RolledBack", why=f"aborted: {view.aborts[aborted.name]}"))
     rollback = next((r for r in waiting if r.kind == "rollback"), None)
-    if rollback:
-        return _write(view, name, _roll_back(part, rollback))
+    if rollback and not must_wait(part):
+        torn = view.torn.get((name, part.previous.number)) if part.previous else None
+        return roll_back(part, rollback, torn)
+    wishes = [r for r in waiting if r.kind == "release"]
     if part.phase == "idle":
-        return _start(view, name, part, waiting)
-    changed = _before_commit(view, part, waiting) if part.phase in BEFORE_COMMIT else None
-    changed = changed or _advance(view, name, part)
-    return _write(view, name, changed) if changed else Decision()
+        return _start(view, part, wishes)
+    stopped = _stopped(view, part, wishes) if part.phase in BEFORE_COMMIT else None
+    return stopped or _advance(view, name, part)
 
 
-def _write(view: View, name: str, part: ModelPart) -> Decision:
+def _written(view: View, name: str, part: ModelPart) -> GroupRecord:
     """The record with this part changed: one generation further."""
     generation = view.record.generation + 1
     before = view.record.models.get(name, ModelPart())
     since = part.since if part.phase == before.phase and part.since else view.now
     part = part.model_copy(update={"generation": generation, "since": since})
-    models = {**view.record.models, name: part}
-    return Decision(view.record.model_copy(update={"generation": generation, "models": models}))
+    return view.record.model_copy(update={"generation": generation, "models": {**view.record.models, name: part}})
 
 
-def _ended(part: ModelPart, release: str, end: Ended, **changes: Any) -> ModelPart:
-    return part.model_copy(update={"ended": {**part.ended, release: end}, **changes})
-
-
-def _roll_back(part: ModelPart, rollback: Release) -> ModelPart:
-    """The way back, from wherever the rollout is; a rollback that names another version than the one it meets conflicts."""
-    leaves = rollback.leaves
-    if part.phase in BEFORE_COMMIT and part.candidate and part.candidate.number == leaves:
-        why = f"rolled back: {rollback.reason}"
-        refused = _with(part.refused, part.candidate.content)
-        back = _back(part, Ended(state="RolledBack", why=why, version=leaves))
-        return back.model_copy(update={"rollback": rollback.name, "refused": refused})
-    if part.phase in {"idle", *AFTER_COMMIT} and part.stable and part.stable.number == leaves and part.previous:
-        left, kept = part.stable, part.previous
-        ending = Ended(state="RolledBack", why=f"rolled back: {rollback.reason}", version=leaves)
-        return part.model_copy(
-            update={
-                "phase": "revert",
-                "stable": kept,
-                "previous": left,
-                "rollback": rollback.name,
-                "ending": ending if part.release else None,
-                "tombstones": sorted({*part.tombstones, left.number} - {kept.number}),
-                "refused": _with(part.refused, left.content),
-            }
-        )
-    serves = f"version {part.stable.number} serves" if part.stable else "nothing serves"
-    why = f"it leaves version {leaves}, but {serves} (phase {part.phase})"
-    if part.stable and part.stable.number == leaves and not part.previous:
-        why = f"version {leaves} is the first one: there is nothing to go back to"
-    return _ended(part, rollback.name, Ended(state="Conflict", why=why))
-
-
-def _start(view: View, name: str, part: ModelPart, waiting: Sequence[Release]) -> Decision:
+def _start(view: View, part: ModelPart, wishes: Sequence[Release]) -> ModelPart | Release | None:
     """From idle: the newest wish starts, older ones are superseded; what cannot start ends here."""
-    if not waiting:
-        return Decision()
-    *older, newest = waiting
+    if not wishes:
+        return None
+    *older, newest = wishes
     if older:
-        end = Ended(state="Superseded", why=f"{newest.name} is newer")
-        return _write(view, name, _ended(part, older[0].name, end))
+        return end_release(part, older[0].name, Ended(state="Superseded", why=f"{newest.name} is newer"))
     unfit = _unfit(part, newest, view)
     if unfit:
-        return _write(view, name, _ended(part, newest.name, unfit))
+        return end_release(part, newest.name, unfit)
     copied = view.copies.get(newest.name)
     if copied is None:
-        return Decision(copy=newest)
-    return _write(
-        view,
-        name,
-        part.model_copy(
-            update={
-                "phase": "probe",
-                "candidate": copied,
-                "release": newest.name,
-                "claimed": max(part.claimed, copied.number),
-                "ending": None,
-            }
-        ),
-    )
+        return newest
+    claimed = max(part.claimed, copied.number)
+    changes: dict[str, Any] = {"candidate": copied, "release": newest.name, "claimed": claimed, "ending": None}
+    return part.model_copy(update={"phase": "probe", **changes})
 
 
 def _unfit(part: ModelPart, release: Release, view: View) -> Ended | None:
     """Why a release cannot start."""
-    if release.name in view.aborts:
-        return Ended(state="RolledBack", why=f"aborted: {view.aborts[release.name]}")
     serves = (part.stable.number, part.stable.digest) if part.stable else (None, None)
     if (release.champion_version, release.champion_digest) != serves:
         judged = f"version {release.champion_version}" if release.champion_version else "nothing"
         now = f"version {serves[0]}" if serves[0] else "nothing"
         return Ended(state="Conflict", why=f"it was compared with {judged}, but {now} serves")
     if release.content in part.refused and not release.reason:
-        return Ended(state="Refused", why="a person rolled this very model back")
+        return Ended(state="Refused", why="a person rolled this very model back; promote it again with a reason")
     if release.name in view.refusals:
         return Ended(state="Refused", why=view.refusals[release.name])
     return None
 
 
-def _before_commit(view: View, part: ModelPart, waiting: Sequence[Release]) -> ModelPart | None:
+def _stopped(view: View, part: ModelPart, wishes: Sequence[Release]) -> ModelPart | None:
     """What stops a rollout that has not committed: an abort, a newer wish, a deadline."""
     number = part.candidate.number if part.candidate else None
     if part.release in view.aborts:
-        return _back(part, Ended(state="RolledBack", why=f"aborted: {view.aborts[part.release]}", version=number))
+        return go_back(part, Ended(state="RolledBack", why=f"aborted: {view.aborts[part.release]}", version=number))
     current = next((release for release in view.releases if release.name == part.release), None)
-    newer = [r for r in waiting if current is None or (r.created, r.name) > (current.created, current.name)]
+    newer = [r for r in wishes if current is None or (r.created, r.name) > (current.created, current.name)]
     if newer:
-        return _back(part, Ended(state="Superseded", why=f"{newer[-1].name} is newer", version=number))
-    if _seconds(part.since, view.now) > view.deadline_seconds:
+        return go_back(part, Ended(state="Superseded", why=f"{newer[-1].name} is newer", version=number))
+    if _seconds(view, part) > view.deadline_seconds:
         words = "; ".join(_why(view, part)) or "no report"
         why = f"phase {part.phase} took longer than {view.deadline_seconds:.0f} s: {words}"
-        return _back(part, Ended(state="Refused", why=why, version=number))
+        return go_back(part, Ended(state="Refused", why=why, version=number))
     return None
 
 
@@ -191,7 +163,7 @@ def _advance(view: View, name: str, part: ModelPart) -> ModelPart | None:
     bad = next((f"{replica}: {report.why}" for replica, report in reports.items() if report.state == "bad"), None)
     if bad and part.phase in BEFORE_COMMIT:
         number = part.candidate.number if part.candidate else None
-        return _back(part, Ended(state="Refused", why=bad, version=number))
+        return go_back(part, Ended(state="Refused", why=bad, version=number))
     if bad or not _satisfied(view.record, part.phase, reports):
         # After the commit a bad report waits for a person or a reversal: the way forward drops nothing by itself.
         return None
@@ -206,31 +178,19 @@ def _satisfied(record: GroupRecord, phase: Phase, reports: Mapping[str, ModelRep
 def _next(view: View, part: ModelPart) -> ModelPart | None:
     if part.phase == "roll0":
         return part.model_copy(update={"phase": "roll1"})
-    if part.phase in {"load", "roll1"}:
-        return part.model_copy(
-            update={"phase": "switch", "stable": part.candidate, "previous": part.stable, "candidate": None}
-        )
+    if part.phase in {"load", "roll1"} and part.candidate:
+        changes = {"stable": part.candidate, "previous": part.stable, "candidate": None}
+        # Only a release with a person's reason comes this far with a content that a person had refused.
+        refused = [content for content in part.refused if content != part.candidate.content]
+        return part.model_copy(update={"phase": "switch", **changes, "refused": refused})
     if part.phase == "switch":
         return part.model_copy(update={"phase": "soak"})
     if part.phase == "soak":
-        if _seconds(part.since, view.now) < view.soak_seconds:
+        if _seconds(view, part) < view.soak_seconds:
             return None
         gone = {part.previous.number} if part.previous else set()
         return part.model_copy(update={"phase": "finish", "tombstones": sorted({*part.tombstones, *gone})})
-    return _to_idle(part)
-
-
-def _to_idle(part: ModelPart) -> ModelPart:
-    """The end of finish, back and revert: everything in progress gets its one terminal state."""
-    ended = dict(part.ended)
-    number = part.stable.number if part.stable else None
-    if part.release:
-        ended[part.release] = part.ending or Ended(state="Promoted", version=number)
-    if part.rollback:
-        ended[part.rollback] = Ended(state="Promoted", why="the way back", version=number)
-    return part.model_copy(
-        update={"phase": "idle", "candidate": None, "release": "", "rollback": "", "ending": None, "ended": ended}
-    )
+    return to_idle(part)
 
 
 def _probed(view: View, name: str, part: ModelPart) -> ModelPart | None:
@@ -241,17 +201,8 @@ def _probed(view: View, name: str, part: ModelPart) -> ModelPart | None:
     if found is None:
         return None
     if not found.ok:
-        end = Ended(state="Refused", why=f"probe: {found.why}", version=candidate.number)
-        gone = sorted({*part.tombstones, candidate.number})
-        return _to_idle(part.model_copy(update={"ending": end, "tombstones": gone}))
+        return go_back(part, Ended(state="Refused", why=f"probe: {found.why}", version=candidate.number))
     return part.model_copy(update={"phase": "load" if view.record.clients == "labelled" else "roll0"})
-
-
-def _back(part: ModelPart, end: Ended) -> ModelPart:
-    """Before the commit: the candidate leaves every server; from the probe it never reached one."""
-    gone = {part.candidate.number} if part.candidate else set()
-    back = part.model_copy(update={"phase": "back", "ending": end, "tombstones": sorted({*part.tombstones, *gone})})
-    return _to_idle(back) if part.phase == "probe" else back
 
 
 def _reports(view: View, name: str, part: ModelPart) -> dict[str, ModelReport]:
@@ -265,39 +216,18 @@ def _reports(view: View, name: str, part: ModelPart) -> dict[str, ModelReport]:
 
 
 def _why(view: View, part: ModelPart) -> list[str]:
-    reports = view.reports.items()
     return [
         f"{replica}: {model.why}"
-        for replica, report in reports
+        for replica, report in view.reports.items()
         for model in report.models.values()
         if model.why and model.generation == part.generation
     ]
 
 
-def _with(contents: list[str], content: str) -> list[str]:
-    return contents if content in contents else [*contents, content]
-
-
-def _seconds(since: str, now: str) -> float:
+def _seconds(view: View, part: ModelPart) -> float:
+    """How long the phase has lasted while this controller was there to watch it."""
     try:
-        return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
-    except ValueError:
+        began = max(datetime.fromisoformat(text) for text in (part.since, view.started) if text)
+        return (datetime.fromisoformat(view.now) - began).total_seconds()
+    except (ValueError, TypeError):
         return 0.0
-
-
-def adopt(reports: Mapping[str, Report], replicas: Sequence[str]) -> GroupRecord | None:
-    """A lost record, rebuilt from the agents' copies under a new epoch; None until every replica has promised.
-
-    A promise is durable: no agent obeys the old epoch afterwards, so two records can never be obeyed at once.
-    """
-    found = [reports[replica] for replica in replicas if replica in reports]
-    if len(found) < len(replicas) or not all(report.absent for report in found):
-        return None
-    copies = [report.copy_of for report in found if report.copy_of]
-    if not copies:
-        return None
-    newest = max(copies, key=lambda record: record.fence)
-    epoch = max(newest.epoch + 1, *(report.epoch for report in found))
-    generation = newest.generation + 1
-    models = {name: part.model_copy(update={"generation": generation}) for name, part in newest.models.items()}
-    return newest.model_copy(update={"epoch": epoch, "generation": generation, "models": models})

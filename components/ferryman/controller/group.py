@@ -7,86 +7,52 @@ Whoever holds the lock next continues from the record. `ferryman serve` is this 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import logging
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
-from ferryman.artifacts.evidence import Evidence
 from ferryman.controller.controller import Controller
+from ferryman.controller.lock import ENDPOINTS, Endpoints, group_lock, lock_held, read_endpoints
 from ferryman.controller.ports import FolderRecord
-from ferryman.errors import ArtifactError, UnavailableError
-from ferryman.process import Process, spawn
+from ferryman.errors import UnavailableError
+from ferryman.process import Process, one_line, spawn
 from ferryman.serving.agent import Agent
-from ferryman.serving.record import GroupRecord
-from ferryman.serving.server import check_free, free_port, listening
+from ferryman.serving.record import FILE, GroupRecord, parse_or_none
+from ferryman.serving.report import Report
+from ferryman.serving.server import ServerProcess, check_free, free_port
 from ferryman.storage.local import atomic_write
+
+__all__ = [
+    "Endpoints",
+    "GroupProcess",
+    "describe",
+    "ensure_group",
+    "lock_held",
+    "read_endpoints",
+    "serve_until_stopped",
+]
+
+log = logging.getLogger(__name__)
 
 REPLICA = "replica-0"
 TICK = 0.1
 """Seconds between two looks of the controller, and of the agent."""
 
-ENDPOINTS = "endpoints.json"
+CALM = 0.5
+"""Seconds between two looks of an agent that has nothing to do."""
 
+TROUBLE = 1.0
+"""Seconds until an agent goes on after an error of its own (a full disk, say): what serves goes on serving."""
 
-class Endpoints(Evidence):
-    """`endpoints.json`: where the group's server listens, while it does."""
-
-    pid: int
-    grpc: str
-    rest: str
-
-
-def read_endpoints(folder: Path) -> Endpoints | None:
-    """Where the group's server listens now; None when no group process holds the lock."""
-    if not lock_held(folder):
-        return None
-    try:
-        return Endpoints.read(folder / ENDPOINTS)
-    except ArtifactError:
-        return None
-
-
-@contextlib.contextmanager
-def group_lock(folder: Path) -> Iterator[None]:
-    """Hold the group's lock; the kernel gives it back however this process ends.
-
-    Raises:
-        UnavailableError: another process holds it; the message names its pid.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as file:
-        if not _locked(file):
-            file.seek(0)
-            holder = file.read().strip() or "?"
-            raise UnavailableError(f"another process (pid {holder}) runs the group in {folder}; stop it first")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def lock_held(folder: Path) -> bool:
-    """Whether a group process runs."""
-    try:
-        with (folder / "lock").open("a+") as file:
-            return not _locked(file)
-    except OSError:
-        return False
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+RESTART = 2.0
+"""Seconds between two starts of a child that keeps ending."""
 
 
 class GroupProcess:
@@ -102,11 +68,12 @@ class GroupProcess:
         soak_seconds: float = 0.0,
         told: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self._host, self._ports = host, (grpc_port, rest_port)
         self._soak_seconds, self._told = soak_seconds, told
         self._stopped = threading.Event()
-        self._failure: BaseException | None = None
+        self._said = self._complained = ""
+        self._published: ServerProcess | None = None
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -116,60 +83,106 @@ class GroupProcess:
         """Hold the lock and work until `stop`.
 
         Raises:
-            UnavailableError: the lock is held, or a port is taken.
+            UnavailableError: the lock is held, a port is taken, or a newer ferryman wrote the record.
         """
         with group_lock(self.folder):
+            endpoints = self.folder / ENDPOINTS
+            # Of an earlier life that was killed: nobody may believe it.
+            endpoints.unlink(missing_ok=True)
             for port in self._ports:
                 if port:
                     check_free(self._host, port)
-            ports = (self._ports[0] or free_port(self._host), self._ports[1] or free_port(self._host))
-            agent = Agent(self.folder, REPLICA, host=self._host, ports=ports, first=True)
+            agent = Agent(self.folder, REPLICA, host=self._host, ports=self._both_ports(), first=True)
             # A report of an earlier life must not count for what this server has yet to prove.
             (agent.place / "report.json").unlink(missing_ok=True)
-            controller = Controller(self.folder, FolderRecord(self.folder), [REPLICA], self._soak_seconds)
+            controller = Controller(
+                self.folder, FolderRecord(self.folder), [REPLICA], self._soak_seconds, told=self._told
+            )
             thread = threading.Thread(target=self._attend, args=(agent,), name="agent", daemon=True)
             thread.start()
             try:
                 self._control(controller, agent)
             finally:
                 self._stopped.set()
-                (self.folder / ENDPOINTS).unlink(missing_ok=True)
+                endpoints.unlink(missing_ok=True)
                 controller.stop()
                 if agent.server:
+                    # Also frees the agent's thread from a call to it.
                     agent.server.process.terminate(grace=5.0)
                 thread.join(timeout=10.0)
                 agent.stop()
 
+    def _both_ports(self) -> tuple[int, int]:
+        grpc_port = self._ports[0] or free_port(self._host)
+        rest_port = self._ports[1] or free_port(self._host)
+        while rest_port == grpc_port:
+            rest_port = free_port(self._host)
+        return grpc_port, rest_port
+
     def _control(self, controller: Controller, agent: Agent) -> None:
-        said = ""
         while not self._stopped.wait(TICK):
-            if self._failure:
-                raise self._failure
-            record = controller.step()
+            try:
+                record = controller.step()
+            except OSError as error:
+                self._say(f"the controller waits: {one_line(error)}")
+                self._stopped.wait(TROUBLE)
+                continue
             self._publish(agent)
-            if record and (now := describe(record)) != said:
-                self._told(now)
-                said = now
+            if record:
+                self._say(describe(record))
 
     def _attend(self, agent: Agent) -> None:
-        port = FolderRecord(self.folder)
-        try:
-            while not self._stopped.is_set():
-                agent.step(port.read())
-                time.sleep(TICK)
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which ends the process with it
-            self._failure = error
+        """The agent's loop: at once on a new record and while there is something to do, else now and then."""
+        done: tuple[int, int] | None = None
+        looked = 0.0
+        while not self._stopped.is_set():
+            try:
+                record = parse_or_none(self.folder / FILE)
+                fence = record.fence if record else None
+                if fence is None or fence != done or time.monotonic() - looked > CALM:
+                    report, looked = agent.step(record), time.monotonic()
+                    settled = not report.absent and all(model.state == "ok" for model in report.models.values())
+                    done = fence if settled and agent.administrator.up() else None
+                    self._complain(report)
+                self._stopped.wait(TICK)
+            except Exception as error:
+                # What serves goes on serving; the next look may find the trouble gone.
+                log.exception("the agent")
+                self._complaint(f"the agent waits: {one_line(error)}")
+                self._stopped.wait(TROUBLE)
+
+    def _complain(self, report: Report) -> None:
+        """Say what is bad, once: after the commit nothing but a person changes it."""
+        bad = [f"{name}: {model.why}" for name, model in sorted(report.models.items()) if model.state == "bad"]
+        self._complaint("; ".join(bad))
+
+    def _complaint(self, text: str) -> None:
+        if text and text != self._complained:
+            self._told(f"trouble: {text}")
+        self._complained = text
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            self._told(text)
+        self._said = text
 
     def _publish(self, agent: Agent) -> None:
-        server, path = agent.server, self.folder / ENDPOINTS
-        if server is None or server.process.poll() is not None:
+        """Tell where the server listens, while it does."""
+        path, server = self.folder / ENDPOINTS, agent.administrator.listening_server()
+        if server is None:
             path.unlink(missing_ok=True)
-        elif (
-            not path.exists() and listening(server.grpc_address) and listening(server.rest_url.removeprefix("http://"))
-        ):
-            found = Endpoints(pid=os.getpid(), grpc=server.grpc_address, rest=server.rest_url)
+            self._published = None
+        elif self._published is not server:
+            found = Endpoints(
+                pid=os.getpid(),
+                grpc=server.grpc_address,
+                rest=server.rest_url,
+                server=server.description,
+                started=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
             atomic_write(path, found.model_dump_json().encode())
-            self._told(f"listening: gRPC {found.grpc}, REST {found.rest}")
+            self._published = server
+            self._told(f"listening: gRPC {found.grpc}, REST {found.rest} ({found.server})")
 
 
 def describe(record: GroupRecord) -> str:
@@ -186,17 +199,26 @@ def describe(record: GroupRecord) -> str:
 def ensure_group(folder: Path, log: Path) -> Iterator[Callable[[], None]]:
     """A function to call while waiting: it starts the group process as our child whenever nobody holds the lock.
 
-    Leaving the block ends the child.
+    Leaving the block ends the child, and only ours.
+
+    Raises:
+        UnavailableError: (the function) the group process cannot run here, with its reason.
     """
     child: Process | None = None
-    started = float("-inf")
+    started, failures = float("-inf"), 0
 
     def attend() -> None:
-        nonlocal child, started
-        if child and child.poll() is None:
+        nonlocal child, started, failures
+        finished = child.poll() if child else None
+        if child and finished is None:
             return
+        if child and finished and finished.error:
+            failures += 1
+            if failures > 2 and not lock_held(folder):
+                raise UnavailableError(f"no group process can run: {finished.reason()} (log: {log})")
+        child = None
         # A child that ends at once must not be started in a loop.
-        if not lock_held(folder) and time.monotonic() - started > 2.0:
+        if not lock_held(folder) and time.monotonic() - started > RESTART:
             started = time.monotonic()
             child = spawn([sys.executable, "-m", "ferryman.controller", str(folder)], log=log)
 

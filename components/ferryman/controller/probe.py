@@ -8,15 +8,19 @@ import time
 from pathlib import Path
 
 from ferryman.controller.decide import ProbeReport
-from ferryman.errors import FerrymanError
-from ferryman.serving.agent import golden_difference
-from ferryman.serving.client import ServingClient, ServingError
-from ferryman.serving.config import ModelConfig
+from ferryman.errors import ArtifactError, FerrymanError
+from ferryman.process import last_line
+from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
+from ferryman.serving.proof import golden_difference
 from ferryman.serving.server import ServerProcess, start_server
+from ferryman.serving.startup import model_config
 from ferryman.serving.store import verify_version
 
 LIMIT = 300.0
 """Seconds until the candidate must be available."""
+
+ATTEMPTS = 2
+"""A server that cannot be started says nothing about the candidate; it is tried once more before that counts."""
 
 
 class Probe:
@@ -39,35 +43,51 @@ class Probe:
         self._thread.join(timeout=10.0)
 
     def _work(self) -> None:
-        try:
-            why = self._probe()
-        except FerrymanError as error:
-            why = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the candidate was not proven, and the record must say so
-            why = f"{type(error).__name__}: {error}"
-        finally:
-            if self._server:
-                self._server.stop()
+        why = ""
+        for _ in range(ATTEMPTS):
+            try:
+                why = self._probe()
+                break
+            except ArtifactError as error:
+                why = str(error)
+                break
+            except (FerrymanError, OSError) as error:
+                why = f"no answer from the probe's server: {error}"
+            except Exception as error:  # whatever it was, the candidate was not proven, and the record must say so
+                why = f"{type(error).__name__}: {error}"
+            finally:
+                if self._server:
+                    self._server.stop()
+            if self._stopped.is_set():
+                return
         if not self._stopped.is_set():
             self.report = ProbeReport(self.model, self.number, not why, why)
 
     def _probe(self) -> str:
+        """Why the candidate is not fit to serve; empty when it is."""
         verify_version(self._folder, self.model, self.number)
         shutil.rmtree(self._place, ignore_errors=True)
-        self._server = start_server([], folder=self._place)
-        with ServingClient(self._server.grpc_address) as client:
-            why = self._load(client)
-            return why or golden_difference(client, self._folder, self.model, self.number)
+        self._server = server = start_server([], folder=self._place)
+        if self._stopped.is_set():
+            return "stopped"
+        with ServingClient(server.grpc_address) as client:
+            try:
+                return self._load(client) or golden_difference(client, self._folder, self.model, self.number)
+            except ServerAwayError as error:
+                if error.code != "DEADLINE_EXCEEDED" and not server.process.wait(limit=5.0).timed_out:
+                    return f"the server ended while it held version {self.number}: {last_line(server.process.log)}"
+                raise
 
     def _load(self, client: ServingClient) -> str:
-        base = self._folder / "store" / self.model
+        config = model_config(self._folder, self.model, frozenset({self.number}), None)
         try:
-            client.reload([ModelConfig(self.model, str(base), (self.number,))], timeout=LIMIT)
+            client.reload([config], timeout=LIMIT)
+        except ServerAwayError:
+            raise
         except ServingError as error:
             status = client.status(self.model).get(self.number)
-            return (
-                f"version {self.number} does not load: {status.message if status and status.failed else error.message}"
-            )
+            why = status.message if status and status.failed else error.message
+            return f"version {self.number} does not load: {why}"
         deadline = time.monotonic() + LIMIT
         while not self._stopped.is_set() and time.monotonic() < deadline:
             status = client.status(self.model).get(self.number)

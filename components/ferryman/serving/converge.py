@@ -7,6 +7,7 @@ start-up file, drop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,7 @@ class Seen:
 
     state: str
     message: str = ""
+    """Why it ended, where it failed; empty otherwise."""
 
     @property
     def alive(self) -> bool:
@@ -41,22 +43,25 @@ class Observed:
     """The one version that the start-up file names; None when it names none."""
 
     aspired: frozenset[int] | None = None
-    """Versions in the list that this agent sent last; None before it sent one."""
+    """Versions in the list that the server holds; None when somebody else gave it one that cannot be read back."""
 
     label_config: int | None = None
-    """Where the list that the server holds points `stable`: the start-up file's, or what was sent last."""
+    """Where that list points `stable`."""
 
-    versions: dict[int, Seen] = field(default_factory=dict)
+    versions: Mapping[int, Seen] = field(default_factory=dict)
     label: int | None = None
-    """Where a request with the label `stable` really went; None when the server knows no such label."""
+    """Which version really answers under the label `stable`; None when none does."""
 
-    broken: dict[int, str] = field(default_factory=dict)
-    """Versions whose files in the store are torn or altered, and how."""
+    broken: Mapping[int, str] = field(default_factory=dict)
+    """Versions not to be loaded: their files are torn, or they ended the server; and why."""
+
+    resting: frozenset[int] = frozenset()
+    """Versions taken off the list so recently that the server may not have forgotten them."""
 
     proven: frozenset[int] = frozenset()
     """Versions that gave the golden answers on this very server process."""
 
-    disproven: dict[int, str] = field(default_factory=dict)
+    disproven: Mapping[int, str] = field(default_factory=dict)
     """Versions that gave others, and which."""
 
 
@@ -76,41 +81,38 @@ class Act:
 
 def converge(want: Targets, seen: Observed) -> Act:
     """The next act towards `want`."""
-    broken = next(
-        (f"version {n} in the store: {seen.broken[n]}" for n in sorted(want.required & seen.broken.keys())), ""
-    )
     if not seen.listening:
-        return _down(want, seen, broken)
-    if broken:
-        return Act("bad", why=broken)
-    usable = want.wanted - seen.broken.keys()
-    return _load(want, seen, usable) or _prove(want, seen) or _settle(want, seen)
+        return _down(want, seen)
+    return _load(want, seen) or _prove(want, seen) or _settle(want, seen)
 
 
-def _down(want: Targets, seen: Observed, broken: str) -> Act:
+def _down(want: Targets, seen: Observed) -> Act:
     """The server does not listen: what it will start from must name the stable version and nothing else."""
     if not seen.exited:
         return Act("wait", why="the server starts")
     label = None if want.label in seen.broken else want.label
-    if seen.startup != label:
+    if want.label is not None and seen.startup != label:
         return Act("write_startup", label=label)
-    return Act("bad", why=broken) if broken and label is None and want.label is not None else Act("start")
+    return Act("start")
 
 
-def _load(want: Targets, seen: Observed, usable: frozenset[int]) -> Act | None:
-    alive = frozenset(number for number, version in seen.versions.items() if version.alive)
-    if seen.aspired is None or usable - seen.aspired:
-        # All that lives stays: nothing leaves a server without a tombstone. The label stays where it is.
-        everything = (seen.aspired or frozenset()) | alive | usable
-        current = seen.label_config if seen.label_config in alive else None
-        return Act("reload", everything - want.tombstones | (alive & want.tombstones), current)
-    for number in sorted(want.required):
+def _load(want: Targets, seen: Observed) -> Act | None:
+    """Bring up what is missing; nothing leaves here, and the label stays where it is."""
+    usable = want.wanted - seen.broken.keys()
+    coming = frozenset(n for n, version in seen.versions.items() if version.alive and version.state != "UNLOADING")
+    aspired = coming if seen.aspired is None else seen.aspired
+    current = seen.label if seen.aspired is None else seen.label_config
+    if (usable - aspired) & seen.resting:
+        return Act("wait", why="the server must forget a version that failed before it is tried again")
+    if usable - aspired or (seen.aspired is None and aspired):
+        return Act("reload", aspired | usable, current)
+    for number in sorted(want.required & usable):
         version = seen.versions.get(number)
         if version and version.failed:
-            if not (want.committed and number == want.label):
+            if number != want.label:
                 return Act("bad", why=f"version {number} does not load: {version.message}")
-            # A failed version is never retried while it is wanted: take it off the list, wait, put it back.
-            return Act("reload", seen.aspired - {number}, None, why=f"version {number} failed: {version.message}")
+            # What failed is never tried again while it is wanted: it leaves the list, and comes back after a while.
+            return Act("reload", aspired - {number}, current, why=f"version {number} failed: {version.message}")
         if not version or version.state != "AVAILABLE":
             return Act("wait", why=f"version {number} is {version.state if version else 'not there yet'}")
     return None
@@ -118,6 +120,8 @@ def _load(want: Targets, seen: Observed, usable: frozenset[int]) -> Act | None:
 
 def _prove(want: Targets, seen: Observed) -> Act | None:
     for number in sorted(want.required):
+        if number in seen.broken:
+            return Act("bad", why=f"version {number} cannot be loaded: {seen.broken[number]}")
         if number in seen.disproven:
             return Act("bad", why=f"version {number}: {seen.disproven[number]}")
         if number not in seen.proven:
@@ -126,6 +130,7 @@ def _prove(want: Targets, seen: Observed) -> Act | None:
 
 
 def _settle(want: Targets, seen: Observed) -> Act:
+    """Everything required is proven: move the label, verify it, write the start-up file, only then drop."""
     aspired = seen.aspired or frozenset()
     if want.label is not None:
         if seen.label != want.label:

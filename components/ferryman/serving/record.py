@@ -7,6 +7,7 @@ meanwhile, are functions of the record and not stored.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +16,10 @@ from pydantic import Field
 
 from ferryman.artifacts.evidence import Evidence
 from ferryman.artifacts.resolved import Serving
-from ferryman.errors import ArtifactError
+from ferryman.errors import ArtifactError, UnavailableError
 
 FILE = "record.json"
+SCHEMA_VERSION = 1
 
 Phase = Literal["idle", "probe", "load", "roll0", "roll1", "switch", "soak", "finish", "back", "revert"]
 
@@ -33,7 +35,7 @@ Terminal = Literal["Promoted", "Refused", "RolledBack", "Superseded", "Conflict"
 class Released(Evidence):
     """One version of a model: its number, and what it is."""
 
-    number: int
+    number: int = Field(ge=1)
     digest: str
     """Of the model artifact that it was copied from."""
 
@@ -114,13 +116,10 @@ class Targets:
     """Those of them that must be available and proven before the server may say ok."""
 
     label: int | None
-    """Where `stable` points; None before the first commit."""
+    """Where `stable` points; None before the first commit. Tried again, not given up, when it fails to load."""
 
     tombstones: frozenset[int]
     """Versions that must leave."""
-
-    committed: bool
-    """Whether the label's version was committed: it is then tried again, not given up, when it fails to load."""
 
 
 def targets(part: ModelPart, first: bool) -> Targets:
@@ -138,7 +137,6 @@ def targets(part: ModelPart, first: bool) -> Targets:
         required=frozenset(required),
         label=part.stable.number if part.stable else None,
         tombstones=frozenset(part.tombstones) - wanted,
-        committed=part.phase not in BEFORE_COMMIT,
     )
 
 
@@ -160,9 +158,28 @@ def read_group(folder: Path) -> GroupRecord | None:
 
     Raises:
         ArtifactError: the file is there and is no record.
+        UnavailableError: a newer ferryman wrote it.
     """
     path = folder / FILE
-    return GroupRecord.read(path) if path.exists() else None
+    try:
+        return parse_record(path.read_bytes(), path)
+    except FileNotFoundError:
+        return None
+
+
+def parse_record(content: bytes, path: Path) -> GroupRecord:
+    """The record in the bytes of `path`; errors as `read_group`."""
+    try:
+        document = json.loads(content)
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            # Not garbage: putting it aside and adopting an older copy would undo what the newer one did.
+            raise UnavailableError(
+                f"{path}: schema {version}; this ferryman reads {SCHEMA_VERSION}: use the newer one that wrote it"
+            )
+        return GroupRecord.model_validate_json(content)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: not a readable group record: {error}", str(path)) from error
 
 
 def serving_now(folder: Path, model: str) -> Serving | None:
@@ -191,6 +208,21 @@ def version_folder(folder: Path, model: str, number: int) -> Path:
 def parse_or_none(path: Path) -> GroupRecord | None:
     """A copy of a record, or None when it is missing or torn."""
     try:
-        return GroupRecord.read(path)
-    except ArtifactError:
+        return parse_record(path.read_bytes(), path)
+    except (FileNotFoundError, ArtifactError):
         return None
+
+
+Attitude = Literal["absent", "older", "obey"]
+
+
+def attitude(record: GroupRecord | None, obeyed: GroupRecord | None, promised: int) -> Attitude:
+    """What an agent does with the record that it reads, after it obeyed `obeyed` and promised the epoch `promised`.
+
+    Absent: nothing is there; it promises to refuse the old epoch. Older: obeying it could bring back what was dropped.
+    """
+    if record is None:
+        return "absent"
+    if record.epoch < promised or (obeyed is not None and record.fence < obeyed.fence):
+        return "older"
+    return "obey"

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from ferryman.artifacts.evidence import Evidence
 from ferryman.errors import ArtifactError, ConflictError
@@ -19,11 +21,11 @@ class Release(Evidence):
     """One wish: a new version, or the way back."""
 
     schema_version: Literal[1] = 1
-    name: str
-    """`<run id>-<attempt>` of a run's release; `rollback-...` of a person's."""
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,190}$")
+    """`<run id>-<attempt>` of a run's release; `rollback-...` of a person's. It is a file's name too."""
 
     kind: Literal["release", "rollback"] = "release"
-    model: str
+    model: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     created: str
     """ISO 8601 UTC; the newer of two counts."""
 
@@ -48,6 +50,17 @@ class Release(Evidence):
     """Rollback: the version that it leaves, so that repeating it does not toggle."""
 
     reason: str = ""
+    """Why a person asks for it: of every rollback, and of a release whose content was rolled back before."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.name.endswith(".end"):
+            raise ValueError("a release's name cannot end with .end: that is where its end is told")
+        if self.kind == "rollback" and self.leaves is None:
+            raise ValueError("a rollback names the version that it leaves")
+        if self.kind == "release" and not (self.artifact and self.digest and self.content):
+            raise ValueError("a release names its artifact, digest and content")
+        return self
 
 
 class Abort(Evidence):
@@ -103,6 +116,16 @@ def read_aborts(folder: Path) -> dict[str, str]:
             continue
         aborts[abort.release] = abort.reason
     return aborts
+
+
+def read_ends(folder: Path) -> dict[str, dict[str, Ended]]:
+    """Model -> release -> how it ended, of all ends that were told."""
+    ends: dict[str, dict[str, Ended]] = {}
+    for release in read_releases(folder):
+        end = read_end(folder, release.name)
+        if end:
+            ends.setdefault(release.model, {})[release.name] = end
+    return ends
 
 
 def write_end(folder: Path, release: str, end: Ended) -> None:

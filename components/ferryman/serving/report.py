@@ -26,18 +26,24 @@ class Report(Evidence):
     schema_version: Literal[1] = 1
     replica: str
     epoch: int
+    generation: int = 0
+    """With `epoch`: the newest record that this agent has obeyed, or the epoch that it has promised."""
+
     models: dict[str, ModelReport] = {}
     absent: bool = False
-    """No record was found: this agent has promised to refuse anything older than `epoch`."""
+    """No record was found: this agent has promised, on its disk, to refuse anything older than `epoch`."""
 
     copy_of: GroupRecord | None = None
     """With `absent`: the last record that was obeyed."""
 
+    holds: dict[str, int] = {}
+    """With `absent`: model -> the version that its start-up file names."""
 
-class Startup(Evidence):
-    """`startup.json`: what the start-up file names, for our own reading."""
 
-    models: dict[str, int]
+class Promise(Evidence):
+    """`promise.json`: no record of an older epoch is obeyed, also after a restart."""
+
+    epoch: int
 
 
 def parse_report(path: Path) -> Report | None:

@@ -15,6 +15,7 @@ from ferryman.errors import ArtifactError
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.serving.record import version_folder
 from ferryman.serving.release import Release
+from ferryman.storage.local import sync_folder
 
 EXTRA = Path("assets.extra") / "ferryman"
 """TensorFlow's own place for files that travel with a SavedModel and that the server does not read."""
@@ -36,6 +37,15 @@ def copy_version(folder: Path, release: Release, number: int) -> None:
         )
     final = version_folder(folder, release.model, number)
     partial = final.with_name(f".{number}.partial")
+    try:
+        _fill(partial, artifact, release)
+        os.replace(partial, final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    sync_folder(final.parent)
+
+
+def _fill(partial: Path, artifact: Path, release: Release) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(artifact / "saved_model", partial, ignore=shutil.ignore_patterns("saved_model.pb"))
     extra = partial / EXTRA
@@ -47,7 +57,22 @@ def copy_version(folder: Path, release: Release, number: int) -> None:
     shutil.copyfile(artifact / "saved_model" / "saved_model.pb", partial / "saved_model.pb")
     seal(partial, KIND, release.name)
     _sync(partial)
-    os.replace(partial, final)
+
+
+def find_copy(folder: Path, release: Release, above: int) -> int | None:
+    """The number under which this very release lies whole in the store already, if that number is `above` the given.
+
+    A copy whose controller died before it could say so on the record is taken instead of making another.
+    """
+    for number in numbers_in_store(folder, release.model):
+        place = version_folder(folder, release.model, number)
+        try:
+            if number > above and Release.read(place / EXTRA / "release.json") == release:
+                verify(place, KIND)
+                return number
+        except ArtifactError:
+            continue
+    return None
 
 
 def verify_version(folder: Path, model: str, number: int) -> None:
@@ -68,6 +93,14 @@ def numbers_in_store(folder: Path, model: str) -> list[int]:
         return []
     names = (path.name.removeprefix(".").removesuffix(".partial") for path in place.iterdir())
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def largest_numbers(folder: Path) -> dict[str, int]:
+    """Model -> the largest number that a folder of the store has."""
+    store = folder / "store"
+    models = sorted(path.name for path in store.iterdir() if path.is_dir()) if store.is_dir() else []
+    found = {model: numbers_in_store(folder, model) for model in models}
+    return {model: numbers[-1] for model, numbers in found.items() if numbers}
 
 
 def clear_partials(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The step `rollout`: it asks for a release and waits for its one terminal state; it starts and loads nothing itself."""
+"""The step `rollout`: it asks for a release and waits for its one terminal state; it starts nothing itself."""
 
 from __future__ import annotations
 
