@@ -13,14 +13,14 @@ from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, guarded, say, show, show_json
 from ferryman_pipelines.cli.summary import table, whole
 
-app = typer.Typer(help="List runs and look at one.", rich_markup_mode=None, add_completion=False)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.")]
 
 
 @app.callback(invoke_without_command=True)
 def listing(context: typer.Context, output: Output = Format.text) -> None:
-    """List all runs of this folder, oldest first.
+    """List all runs of this folder, oldest first, or look at one.
 
     Example: ferryman runs
     """

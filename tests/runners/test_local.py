@@ -1,0 +1,153 @@
+"""The local runner on a small pipeline: a failure fails with its real reason, every time; what is finished stands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import stub_pipeline
+from newcomer import eventually, strangers
+
+from ferryman.artifacts.fragment import Fragment
+from ferryman.artifacts.record import RunRecord, read_record
+from ferryman.artifacts.run_store import Run
+from ferryman.process import Finished, Process, spawn
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stub") / "stub.yaml"
+    stub_pipeline.compile_stub(path)
+    return path
+
+
+def start(run: Path, compiled: Path, text: str = "x", fault: str = "", *limit: str) -> Process:
+    support = str(Path(stub_pipeline.__file__).parent)
+    paths = os.pathsep.join(filter(None, [support, os.environ.get("PYTHONPATH", "")]))
+    told = run / "text"
+    told.parent.mkdir(parents=True, exist_ok=True)
+    told.write_text(text, encoding="utf-8")
+    return spawn(
+        [sys.executable, stub_pipeline.__file__, str(run), str(compiled), str(told), fault, *limit],
+        log=run / "logs" / "orchestrator.log",
+        env={"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
+    )
+
+
+def finish(run: Path, compiled: Path, text: str = "x", fault: str = "", *limit: str) -> Finished:
+    return start(run, compiled, text, fault, *limit).wait(60)
+
+
+def step(run: Path, name: str) -> Fragment:
+    fragment = Run(run, run.name).fragment(name)
+    assert fragment is not None
+    return fragment
+
+
+def record(run: Path) -> RunRecord:
+    assert (run / "record.json").is_file()
+    return read_record(Run(run, run.name))
+
+
+def test_a_good_run_succeeds_and_leaves_its_record(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    assert finish(run, compiled).ok, (run / "logs/orchestrator.log").read_text()
+    assert [found.state for found in record(run).steps if found.step in {"first", "second"}] == ["done", "done"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words", "code"),
+    [
+        ("raise", "ValueError", "the real reason", 5),
+        ("data", "DataError", "line 3: received 'x', expected a number", 4),
+        ("kill", "StepError", "SIGKILL", 5),
+        ("exit", "StepError", "exit code 17", 5),
+        ("nan", "StepError", "metric length is nan", 5),
+    ],
+)
+def test_a_failed_step_fails_the_run_with_its_real_reason(
+    tmp_path: Path, compiled: Path, fault: str, kind: str, words: str, code: int
+) -> None:
+    run = tmp_path / "r1"
+    assert not finish(run, compiled, "x", fault).ok
+    error = step(run, "second").error
+    assert error is not None
+    assert (error.kind, words in error.text, error.exit_code) == (kind, True, code), error
+    assert "\n" not in error.text
+    found = record(run)
+    assert (found.outcome, found.exit_code) == ("failed", code)
+    assert words in found.reason
+
+
+def test_a_failed_step_gives_its_reason_twenty_times_out_of_twenty(tmp_path: Path, compiled: Path) -> None:
+    reasons = []
+    runs = [tmp_path / f"r{number}" for number in range(20)]
+    for first, second in zip(runs[::2], runs[1::2], strict=True):
+        for process in [start(first, compiled, "x", "raise"), start(second, compiled, "x", "raise")]:
+            assert not process.wait(60).ok
+        reasons += [record(first).reason, record(second).reason]
+    assert reasons == ["second: ValueError: the real reason"] * 20
+
+
+def test_a_step_that_takes_too_long_is_stopped_and_says_so(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    assert not finish(run, compiled, "x", "wait", "3").ok
+    assert "limit" in record(run).reason
+
+
+def test_bytes_that_are_no_text_do_no_harm(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    assert finish(run, compiled, "x", "bytes").ok
+    assert b"\xff\xfe" in (run / "logs/second.log").read_bytes()
+
+
+def test_a_child_that_a_step_leaves_behind_ends_with_it(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    assert finish(run, compiled, "x", "child").ok
+    assert eventually(lambda: not strangers(tmp_path), 5)
+
+
+def test_data_and_paths_pass_untouched(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "a python3 b & ü" / "r1"
+    text = "python3 {{x}} $(touch nowhere) 'quoted' \"ü\"\n" + "y" * 200_000
+    assert finish(run, compiled, text).ok, (run / "logs/orchestrator.log").read_text()[-2000:]
+    (made,) = (path for path in run.glob("artifacts/**/text"))
+    assert made.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("fault", ["raise", "kill"])
+def test_a_resumed_run_does_not_repeat_what_is_finished(tmp_path: Path, compiled: Path, fault: str) -> None:
+    run = tmp_path / "r1"
+    assert not finish(run, compiled, "x", fault).ok
+    assert finish(run, compiled, "x", "").ok
+    assert (step(run, "first").attempt, step(run, "first").reused) == (1, True)
+    assert step(run, "second").attempt == 2
+    assert finish(run, compiled, "x", "").ok
+    assert step(run, "second").attempt == 2
+
+
+def test_a_resumed_run_repeats_what_was_altered_or_asked_otherwise(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    assert finish(run, compiled, "x").ok
+    assert finish(run, compiled, "another").ok
+    assert step(run, "first").attempt == 2
+    newest = max(run.glob("artifacts/**/text"), key=lambda path: path.stat().st_mtime)
+    newest.write_text("altered")
+    assert finish(run, compiled, "another").ok
+    assert step(run, "first").attempt == 3
+
+
+def test_killing_the_orchestrator_kills_its_steps(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    process = start(run, compiled, "x", "wait")
+    eventually(lambda: Run(run, "r1").fragment("second"), 30)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    assert eventually(lambda: not strangers(tmp_path), 10)
+    began = time.monotonic()
+    assert finish(run, compiled, "x").ok
+    assert time.monotonic() - began < 30
