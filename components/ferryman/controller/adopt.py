@@ -9,9 +9,13 @@ from ferryman.serving.record import BEFORE_COMMIT, Ended, GroupRecord, ModelPart
 from ferryman.serving.report import Report
 
 
-def is_lost(record: GroupRecord, reports: Mapping[str, Report]) -> bool:
-    """Whether an agent has obeyed or promised something newer: the record is an older one, restored."""
-    return any((report.epoch, report.generation) > record.fence for report in reports.values())
+def is_lost(record: GroupRecord, reports: Mapping[str, Report], known: tuple[int, int]) -> bool:
+    """Whether the record is an older one, put back: this controller wrote, or an agent obeyed or promised, a newer.
+
+    `known` is the newest (epoch, generation) that the controller itself knows of.
+    """
+    told = max(((report.epoch, report.generation) for report in reports.values()), default=(0, 0))
+    return record.fence < max(known, told)
 
 
 def adopt(

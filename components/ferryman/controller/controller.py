@@ -11,7 +11,7 @@ from ferryman.controller.decide import Decision, View, decide
 from ferryman.controller.ports import RecordPort
 from ferryman.controller.probe import Probe
 from ferryman.errors import ArtifactError, ConflictError
-from ferryman.serving.record import GroupRecord, ModelPart, Released
+from ferryman.serving.record import FILE, GroupRecord, ModelPart, Released, parse_or_none
 from ferryman.serving.release import Release, read_aborts, read_ends, read_releases, write_end
 from ferryman.serving.report import Report, parse_report
 from ferryman.serving.store import (
@@ -42,13 +42,14 @@ class Controller:
         self._refusals: dict[str, str] = {}
         self._mirrored: set[str] = set()
         self._started = _now()
+        self._known = self._obeyed()
         clear_partials(folder)
 
     def step(self) -> GroupRecord | None:
         """Decide once; the record as it then is, None while it is lost."""
         record = self._port.read()
         reports = self._reports()
-        if record and is_lost(record, reports):
+        if record and is_lost(record, reports, self._known):
             self._told("the group record is older than what its agents have obeyed: it is put aside and adopted anew")
             self._port.put_aside()
             record = None
@@ -72,6 +73,7 @@ class Controller:
             self._copy(record, decision.copy)
         if decision.record:
             self._port.swap(record, decision.record)
+            self._known = decision.record.fence
             self._mirror(decision.record)
             return decision.record
         return record
@@ -84,7 +86,13 @@ class Controller:
         if adopted.models:
             self._told(f"the group record was lost: adopted under epoch {adopted.epoch}")
         self._port.swap(None, adopted)
+        self._known = adopted.fence
         return adopted
+
+    def _obeyed(self) -> tuple[int, int]:
+        """The newest record that an agent has kept, before any of them has reported."""
+        copies = [parse_or_none(self.folder / "agents" / name / FILE) for name in self._replicas]
+        return max((copy.fence for copy in copies if copy), default=(0, 0))
 
     def _view(self, record: GroupRecord, reports: dict[str, Report]) -> View:
         releases = read_releases(self.folder)

@@ -15,7 +15,7 @@ Status = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION = 0, 1, 2, 3, 5, 9
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the server, not a failure of ours
+class Refusal(Exception):
     """An error as the server answers it: a gRPC status code and its text."""
 
     def __init__(self, code: int, text: str) -> None:

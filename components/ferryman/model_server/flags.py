@@ -6,16 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 INEFFECTIVE = frozenset(
-    """rest_api_num_threads rest_api_enable_cors_support enable_batching batching_parameters_file
-    enable_per_model_batching_parameters model_config_file_poll_wait_seconds flush_filesystem_caches
-    num_unload_threads tensorflow_session_parallelism tensorflow_intra_op_parallelism tensorflow_inter_op_parallelism
-    tensorflow_session_config_file use_alts_credentials ssl_config_file platform_config_file
-    per_process_gpu_memory_fraction saved_model_tags grpc_channel_arguments enable_model_warmup
-    num_request_iterations_for_warmup monitoring_config_file remove_unused_fields_from_bundle_metagraph
-    prefer_tflite_model num_tflite_pools num_tflite_interpreters_per_pool enable_signature_method_name_check
-    xla_cpu_compilation_enabled xla_gpu_compilation_enabled enable_profiler thread_pool_factory_config_file
-    mixed_precision skip_initialize_tpu enable_grpc_healthcheck_service enable_serialization_as_tensor_content
-    rest_api_timeout_in_ms""".split()
+    (
+        "rest_api_num_threads",
+        "rest_api_enable_cors_support",
+        "enable_batching",
+        "batching_parameters_file",
+        "enable_per_model_batching_parameters",
+        "model_config_file_poll_wait_seconds",
+        "flush_filesystem_caches",
+        "num_unload_threads",
+        "tensorflow_session_parallelism",
+        "tensorflow_intra_op_parallelism",
+        "tensorflow_inter_op_parallelism",
+        "tensorflow_session_config_file",
+        "use_alts_credentials",
+        "ssl_config_file",
+        "platform_config_file",
+        "per_process_gpu_memory_fraction",
+        "saved_model_tags",
+        "grpc_channel_arguments",
+        "enable_model_warmup",
+        "num_request_iterations_for_warmup",
+        "monitoring_config_file",
+        "remove_unused_fields_from_bundle_metagraph",
+        "prefer_tflite_model",
+        "num_tflite_pools",
+        "num_tflite_interpreters_per_pool",
+        "enable_signature_method_name_check",
+        "xla_cpu_compilation_enabled",
+        "xla_gpu_compilation_enabled",
+        "enable_profiler",
+        "thread_pool_factory_config_file",
+        "mixed_precision",
+        "skip_initialize_tpu",
+        "enable_grpc_healthcheck_service",
+        "enable_serialization_as_tensor_content",
+        "rest_api_timeout_in_ms",
+    )
 )
 """Flags of the real server that this one accepts and that change nothing here, yet."""
 

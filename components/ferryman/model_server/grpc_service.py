@@ -52,7 +52,7 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         self._manager = manager
 
     @answered
-    def Predict(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+    def Predict(self, request: Any) -> Any:
         """`predict_impl.cc`, `predict_util.cc`."""
         name, number, label = spec_of(request)
         inputs = {alias: from_proto(proto) for alias, proto in request.inputs.items()}
@@ -66,7 +66,7 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         return response
 
     @answered
-    def GetModelMetadata(self, request: Any) -> Any:  # noqa: N802
+    def GetModelMetadata(self, request: Any) -> Any:
         """`get_model_metadata_impl.cc`."""
         if not request.HasField("model_spec"):
             raise Refusal(core.INVALID_ARGUMENT, "Missing ModelSpec")
@@ -94,7 +94,7 @@ class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # typ
         self._manager = manager
 
     @answered
-    def GetModelStatus(self, request: Any) -> Any:  # noqa: N802
+    def GetModelStatus(self, request: Any) -> Any:
         """`get_model_status_impl.cc`: the label of a request is ignored, ended versions stay listed."""
         if not request.HasField("model_spec"):
             raise Refusal(core.INVALID_ARGUMENT, "Missing ModelSpec")
@@ -106,7 +106,7 @@ class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # typ
             entry.status.error_message = version.message
         return response
 
-    def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
         """`model_service_impl.cc`: the gRPC status and the response's own mirror each other."""
         return self._reload(request, context)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-
 from ferryman.model_server import core
 from ferryman.model_server.core import Action, Model, Refusal, State
 

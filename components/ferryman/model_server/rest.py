@@ -59,13 +59,13 @@ class Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT
     manager: Manager
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         self._answer("GET")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer("POST")
 
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - http.server's signature
+    def log_message(self, format: str, *arguments: Any) -> None:
         """No line a request."""
 
     def _answer(self, method: str) -> None:

@@ -81,10 +81,10 @@ def raw_batches(stream: BinaryIO, name: str, card: ModelCard) -> Iterator[dict[s
     Raises:
         DataError: a cell or a row is wrong; it names line and column.
     """
-    from ferryman.features.columns import FeatureColumns
     from ferryman.data.csv_table import CsvTable
     from ferryman.data.options import CsvFormat
     from ferryman.features import features_from
+    from ferryman.features.columns import FeatureColumns
 
     form = CsvFormat.model_validate(card.format)
     features = features_from(card.features)
