@@ -469,9 +469,10 @@ def test_what_one_model_does_leaves_the_others_part_as_it_was() -> None:
 
 def test_a_report_beyond_the_record_means_that_the_record_is_an_older_one() -> None:
     record = serving()
-    assert not is_lost(record, {"a": Report(replica="a", epoch=3, generation=7)})
-    assert is_lost(record, {"a": Report(replica="a", epoch=3, generation=8)})
-    assert is_lost(record, {"a": Report(replica="a", epoch=4)})
+    assert not is_lost(record, {"a": Report(replica="a", epoch=3, generation=7)}, (3, 7))
+    assert is_lost(record, {"a": Report(replica="a", epoch=3, generation=8)}, (0, 0))
+    assert is_lost(record, {"a": Report(replica="a", epoch=4)}, (3, 7))
+    assert is_lost(record, {}, (3, 8))
 
 
 def promise(name: str, epoch: int, copy: GroupRecord | None, **changes: Any) -> Report:
