@@ -469,10 +469,18 @@ def test_what_one_model_does_leaves_the_others_part_as_it_was() -> None:
 
 def test_a_report_beyond_the_record_means_that_the_record_is_an_older_one() -> None:
     record = serving()
-    assert not is_lost(record, {"a": Report(replica="a", epoch=3, generation=7)}, (3, 7))
-    assert is_lost(record, {"a": Report(replica="a", epoch=3, generation=8)}, (0, 0))
-    assert is_lost(record, {"a": Report(replica="a", epoch=4)}, (3, 7))
-    assert is_lost(record, {}, (3, 8))
+    assert not is_lost(record, {"a": Report(replica="a", epoch=3, generation=7)}, (3, 7), {})
+    assert is_lost(record, {"a": Report(replica="a", epoch=3, generation=8)}, (0, 0), {})
+    assert is_lost(record, {"a": Report(replica="a", epoch=4)}, (3, 7), {})
+    assert is_lost(record, {}, (3, 8), {})
+
+
+def test_an_end_that_was_told_and_that_the_record_does_not_know_means_that_it_is_an_older_one() -> None:
+    told = {"m": {"r2": Ended(state="Refused", why="torn")}}
+    assert is_lost(serving(), {}, (3, 7), told)
+    running = up_to("roll1").view.record
+    assert running.models["m"].release == "r2"
+    assert not is_lost(running, {}, running.fence, told)
 
 
 def promise(name: str, epoch: int, copy: GroupRecord | None, **changes: Any) -> Report:
@@ -482,29 +490,29 @@ def promise(name: str, epoch: int, copy: GroupRecord | None, **changes: Any) -> 
 def test_a_lost_record_is_adopted_only_when_all_replicas_have_promised() -> None:
     newer, older = serving(), serving().model_copy(update={"generation": 5})
     promises = {"a": promise("a", 4, older), "b": promise("b", 4, newer)}
-    assert adopt({"a": promises["a"]}, REPLICAS, {}, {}) is None
+    assert adopt({"a": promises["a"]}, REPLICAS, {}, {}, (0, 0)) is None
     works = Report(replica="b", epoch=3, generation=7)
-    assert adopt({**promises, "b": works}, REPLICAS, {}, {}) is None
-    found = adopt(promises, REPLICAS, {}, {})
+    assert adopt({**promises, "b": works}, REPLICAS, {}, {}, (0, 0)) is None
+    found = adopt(promises, REPLICAS, {}, {}, (0, 0))
     assert found
     assert (found.epoch, found.generation, found.models["m"].stable) == (4, 8, version(1))
     assert found.models["m"].generation == 8
 
 
 def test_an_adopted_record_is_never_of_an_epoch_that_was_obeyed() -> None:
-    found = adopt({n: promise(n, 2, serving()) for n in REPLICAS}, REPLICAS, {}, {})
+    found = adopt({n: promise(n, 2, serving()) for n in REPLICAS}, REPLICAS, {}, {}, (0, 0))
     assert found
     assert found.epoch == 4
 
 
 def test_nothing_is_adopted_while_a_server_holds_what_nobody_remembers() -> None:
     promises = {"a": promise("a", 1, None), "b": promise("b", 1, None, holds={"m": 4})}
-    assert adopt(promises, REPLICAS, {}, {}) is None
+    assert adopt(promises, REPLICAS, {}, {}, (0, 0)) is None
 
 
 def test_where_nothing_was_ever_obeyed_a_group_begins_with_numbers_that_were_never_used() -> None:
     told = {"m": {"r2": Ended(state="Refused", why="torn")}}
-    found = adopt({n: promise(n, 1, None) for n in REPLICAS}, REPLICAS, told, {"m": 6})
+    found = adopt({n: promise(n, 1, None) for n in REPLICAS}, REPLICAS, told, {"m": 6}, (0, 0))
     assert found
     assert (found.epoch, found.models["m"].claimed, found.models["m"].ended) == (1, 6, told["m"])
 
@@ -512,7 +520,7 @@ def test_where_nothing_was_ever_obeyed_a_group_begins_with_numbers_that_were_nev
 def test_an_end_that_was_told_stays_when_a_copy_from_before_it_is_adopted() -> None:
     running = up_to("roll1").view.record
     told = {"m": {"r2": Ended(state="Refused", why="b: it errs", version=2)}}
-    found = adopt({n: promise(n, 4, running) for n in REPLICAS}, REPLICAS, told, {})
+    found = adopt({n: promise(n, 4, running) for n in REPLICAS}, REPLICAS, told, {}, (0, 0))
     assert found
     assert (found.models["m"].phase, found.models["m"].tombstones) == ("back", [2])
     after = Group(View(record=found, releases=[release(2)]))
@@ -520,9 +528,17 @@ def test_an_end_that_was_told_stays_when_a_copy_from_before_it_is_adopted() -> N
     assert after.part.ended["r2"] == told["m"]["r2"]
 
 
+def test_a_release_that_was_told_promoted_cannot_be_turned_round_after_its_record_was_lost() -> None:
+    running = up_to("finish").view.record
+    told = {"m": {"r2": Ended(state="Promoted", version=2)}}
+    found = adopt({n: promise(n, 4, running) for n in REPLICAS}, REPLICAS, told, {}, (0, 0))
+    assert found
+    assert (found.models["m"].phase, found.models["m"].ended["r2"]) == ("idle", told["m"]["r2"])
+
+
 def test_a_good_candidate_still_ends_promoted_after_the_record_was_lost() -> None:
     running = up_to("roll1").view.record
-    found = adopt({n: promise(n, 4, running) for n in REPLICAS}, REPLICAS, {}, {})
+    found = adopt({n: promise(n, 4, running) for n in REPLICAS}, REPLICAS, {}, {}, (0, 0))
     assert found
     after = Group(View(record=found, releases=[release(2)]))
     for _ in range(4):

@@ -34,6 +34,10 @@ def intern(record: GroupRecord) -> int:
     return KNOWN[text]
 
 
+NOTHING = intern(GroupRecord.model_construct(epoch=0, generation=0, replicas=[], models={}))
+"""What those know who never saw a record."""
+
+
 @dataclass(frozen=True)
 class Said:
     """A report as the controller can read it."""
@@ -125,7 +129,7 @@ class System:
         clients = self.scenario.clients
         if not self.scenario.serves:
             record = intern(GroupRecord(replicas=self.names, clients=clients))
-            return World(record, record, tuple(Replica() for _ in self.names), self.scenario.first)
+            return World(record, record, tuple(Replica() for _ in self.names), self.scenario.first, known=(1, 1))
         stable = Released(number=2, digest="d2", content="c2", release="old2")
         previous = Released(number=1, digest="d1", content="c1", release="old1")
         ended = {name: Ended(state="Promoted", version=n) for n, name in ((1, "old1"), (2, "old2"))}
@@ -140,7 +144,8 @@ class System:
             label_sent=2,
         )
         replicas = tuple(replace(replica, proven=frozenset({2})) for _ in self.names)
-        return World(record, record, replicas, self.scenario.first, store=(("old1", 1), ("old2", 2)))
+        store = (("old1", 1), ("old2", 2))
+        return World(record, record, replicas, self.scenario.first, known=(1, 9), store=store)
 
     # Who moves: (name of the move, whether it is an accident or somebody's wish rather than work, next state).
 
@@ -172,7 +177,11 @@ class System:
                     yield f"agent {index} dies", True, put(worse, index, unsure)
             downs = tuple(replace(forgetful(replica), server=None, said=None) for replica in world.replicas)
             if not self.scenario.server_outlives_agent:
-                yield "kill -9 of all", True, replace(worse, replicas=downs, probed=0, known=obeyed(world))
+                # Whoever starts again knows what lies on disk; what nobody knows of is as if it had never been written.
+                kept = [n for n in (world.record, *(r.obeyed for r in world.replicas)) if n is not None]
+                truth = max(kept, key=lambda number: RECORDS[number].fence, default=NOTHING)
+                killed = replace(worse, replicas=downs, probed=0, truth=truth, known=RECORDS[truth].fence)
+                yield "kill -9 of all", True, killed
         if world.losses < self.scenario.losses:
             lost = replace(world, losses=world.losses + 1)
             yield "the record is deleted", True, replace(lost, record=None)
@@ -185,14 +194,16 @@ class System:
 
     def _controller(self, world: World) -> Iterator[World]:
         reports = {n: heard(n, r.said) for n, r in zip(self.names, world.replicas, strict=True) if r.said}
+        told_ends = {release: Ended.model_validate_json(end) for release, end in world.told}
+        ends = {M: told_ends} if told_ends else {}
         if world.record is None:
-            ends = {M: {release: Ended.model_validate_json(end) for release, end in world.told}}
-            adopted = adopt(reports, self.names, ends if world.told else {}, {M: n for _, n in world.store[-1:]})
+            claimed = {M: world.store[-1][1]} if world.store else {}
+            adopted = adopt(reports, self.names, ends, claimed, world.known)
             if adopted:
                 yield self._write(world, adopted.model_copy(update={"clients": self.scenario.clients}))
             return
         record = RECORDS[world.record]
-        if is_lost(record, reports, world.known):
+        if is_lost(record, reports, world.known, ends):
             yield replace(world, record=None)
             return
         part = record.models.get(M, ModelPart())
@@ -523,11 +534,77 @@ def scenario(*releases: Release, later: tuple[Release, ...] = (), **rest: object
 
 
 ONE = release("one", 1)
+TWO = release("two", 2)
 FIRST = release("one", 1, champion=None)
-BACK = release("back", 9, kind="rollback", leaves=2)
+LEAVES_OLD = release("back", 9, kind="rollback", leaves=2)
+LEAVES_NEW = release("back", 9, kind="rollback", leaves=3)
+PROMOTED, REFUSED, ROLLED_BACK, SUPERSEDED, CONFLICT = "Promoted", "Refused", "RolledBack", "Superseded", "Conflict"
 
 
 @pytest.mark.parametrize("clients", ["any", "labelled"])
 def test_a_good_candidate_is_promoted_whatever_dies_and_when(clients: str) -> None:
     ends = explore(scenario(ONE, clients=clients, faults=2, losses=1, must_promote=frozenset({"one"})))
-    assert ends["one"] == {"Promoted"}
+    assert ends["one"] == {PROMOTED}
+
+
+def test_a_first_release_is_promoted_whatever_dies_and_when() -> None:
+    ends = explore(scenario(FIRST, serves=False, faults=2, losses=1, must_promote=frozenset({"one"})))
+    assert ends["one"] == {PROMOTED}
+
+
+def test_an_agent_that_finds_a_server_it_knows_nothing_of_tells_it_everything_anew() -> None:
+    ends = explore(scenario(ONE, server_outlives_agent=True, faults=2, must_promote=frozenset({"one"})))
+    assert ends["one"] == {PROMOTED}
+
+
+@pytest.mark.parametrize("clients", ["any", "labelled"])
+@pytest.mark.parametrize("where", ["probe", "server"])
+@pytest.mark.parametrize("one", [ONE, FIRST], ids=["next", "first"])
+def test_a_bad_candidate_is_refused_and_what_served_still_serves(one: Release, where: str, clients: str) -> None:
+    bad = {"one": where}
+    ends = explore(scenario(one, serves=one is ONE, bad=bad, clients=clients, faults=1, losses=1))
+    assert ends["one"] == {REFUSED}
+
+
+def test_a_load_that_fails_once_refuses_a_candidate_and_is_tried_again_for_what_is_committed() -> None:
+    ends = explore(scenario(ONE, failures=1, faults=1))
+    assert ends["one"] == {PROMOTED, REFUSED}
+
+
+def test_an_abort_goes_back_before_the_commit_and_changes_nothing_after_it() -> None:
+    ends = explore(scenario(ONE, aborts=frozenset({"one"}), faults=1, losses=1))
+    assert ends["one"] == {PROMOTED, ROLLED_BACK}
+
+
+def test_of_two_releases_one_wins_and_the_other_is_superseded_or_a_conflict() -> None:
+    ends = explore(scenario(ONE, later=(TWO,), faults=1))
+    assert ends["one"] == {PROMOTED, SUPERSEDED}
+    assert ends["two"] == {PROMOTED, CONFLICT}
+
+
+def test_a_rival_that_is_aborted_stops_nobody() -> None:
+    ends = explore(scenario(ONE, later=(TWO,), aborts=frozenset({"two"}), faults=0))
+    assert ends["two"] == {PROMOTED, CONFLICT, ROLLED_BACK}
+
+
+def test_a_rollback_of_what_serves_takes_the_candidate_with_it_or_meets_another_version() -> None:
+    ends = explore(scenario(ONE, later=(LEAVES_OLD,), faults=1, losses=1))
+    assert ends["one"] == {PROMOTED, CONFLICT}
+    assert ends["back"] == {PROMOTED, CONFLICT}
+
+
+def test_a_rollback_of_the_new_version_works_before_its_commit_and_at_any_time_after() -> None:
+    ends = explore(scenario(ONE, later=(LEAVES_NEW,), faults=1, losses=1))
+    assert ends["one"] == {PROMOTED, ROLLED_BACK}
+    assert ends["back"] == {PROMOTED, CONFLICT}
+
+
+@pytest.mark.parametrize("clients", ["any", "labelled"])
+def test_two_replicas_agree_on_a_good_candidate(clients: str) -> None:
+    ends = explore(scenario(ONE, replicas=2, clients=clients, faults=1, must_promote=frozenset({"one"})))
+    assert ends["one"] == {PROMOTED}
+
+
+def test_two_replicas_go_back_together() -> None:
+    ends = explore(scenario(ONE, replicas=2, later=(LEAVES_NEW,), faults=0))
+    assert ends["one"] == {PROMOTED, ROLLED_BACK}

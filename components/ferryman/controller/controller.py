@@ -11,7 +11,7 @@ from ferryman.controller.decide import Decision, View, decide
 from ferryman.controller.ports import RecordPort
 from ferryman.controller.probe import Probe
 from ferryman.errors import ArtifactError, ConflictError
-from ferryman.serving.record import FILE, GroupRecord, ModelPart, Released, parse_or_none
+from ferryman.serving.record import FILE, Ended, GroupRecord, ModelPart, Released, parse_or_none
 from ferryman.serving.release import Release, read_aborts, read_ends, read_releases, write_end
 from ferryman.serving.report import Report, parse_report
 from ferryman.serving.store import (
@@ -43,18 +43,20 @@ class Controller:
         self._mirrored: set[str] = set()
         self._started = _now()
         self._known = self._obeyed()
+        self._seen: tuple[int, int] | None = None
         clear_partials(folder)
 
     def step(self) -> GroupRecord | None:
         """Decide once; the record as it then is, None while it is lost."""
         record = self._port.read()
         reports = self._reports()
-        if record and is_lost(record, reports, self._known):
+        if record and is_lost(record, reports, self._known, self._told_ends(record)):
             self._told("the group record is older than what its agents have obeyed: it is put aside and adopted anew")
             self._port.put_aside()
             record = None
         if record is None:
             return self._recover(reports)
+        self._known = self._seen = record.fence
         self._mirror(record)
         self._attend_probe(record)
         decision = decide(self._view(record, reports))
@@ -73,14 +75,15 @@ class Controller:
             self._copy(record, decision.copy)
         if decision.record:
             self._port.swap(record, decision.record)
-            self._known = decision.record.fence
+            self._known = self._seen = decision.record.fence
             self._mirror(decision.record)
             return decision.record
         return record
 
     def _recover(self, reports: dict[str, Report]) -> GroupRecord | None:
         """No record: adopt the agents' copies, or begin where there never was one."""
-        adopted = adopt(reports, self._replicas, read_ends(self.folder), largest_numbers(self.folder))
+        ends, numbers = read_ends(self.folder), largest_numbers(self.folder)
+        adopted = adopt(reports, self._replicas, ends, numbers, self._known)
         if adopted is None:
             return None
         if adopted.models:
@@ -89,10 +92,14 @@ class Controller:
         self._known = adopted.fence
         return adopted
 
+    def _told_ends(self, record: GroupRecord) -> dict[str, dict[str, Ended]]:
+        """The mirrored ends, read again only where the record is not the one that was seen or written last."""
+        return {} if record.fence == self._seen else read_ends(self.folder)
+
     def _obeyed(self) -> tuple[int, int]:
-        """The newest record that an agent has kept, before any of them has reported."""
+        """The newest record that lies here or that an agent has kept, before any of them has reported."""
         copies = [parse_or_none(self.folder / "agents" / name / FILE) for name in self._replicas]
-        return max((copy.fence for copy in copies if copy), default=(0, 0))
+        return max((copy.fence for copy in (*copies, self._port.read()) if copy), default=(0, 0))
 
     def _view(self, record: GroupRecord, reports: dict[str, Report]) -> View:
         releases = read_releases(self.folder)

@@ -102,8 +102,10 @@ def _load(want: Targets, seen: Observed) -> Act | None:
     coming = frozenset(n for n, version in seen.versions.items() if version.alive and version.state != "UNLOADING")
     aspired = coming if seen.aspired is None else seen.aspired
     current = seen.label if seen.aspired is None else seen.label_config
-    if (usable - aspired) & seen.resting:
-        return Act("wait", why="the server must forget a version that failed before it is tried again")
+    for number in sorted(usable - aspired):
+        if number in seen.resting or (number in seen.versions and seen.versions[number].alive):
+            # Taken off the list and wanted again: the server first ends it, however AVAILABLE it still looks.
+            return Act("wait", why=f"the server must forget version {number} before it can come back")
     if usable - aspired or (seen.aspired is None and aspired):
         return Act("reload", aspired | usable, current)
     for number in sorted(want.required & usable):
