@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ferryman.artifacts.fragment import End, Failure, Fragment
 from ferryman.artifacts.record import TERMINAL, merge, read_record, write_record
 from ferryman.artifacts.run_store import RunStore
+from ferryman.errors import UnavailableError
 
 AT = "2026-11-24T12:00:00.000Z"
 
@@ -61,6 +63,43 @@ def test_a_release_that_ended_counts_even_when_the_run_was_interrupted_after() -
 
 def test_a_run_without_an_end_is_still_running() -> None:
     assert merge("r", [fragment("train", "running")], {"name": "mnist"}, None).outcome == "running"
+
+
+def test_a_run_that_was_killed_is_told_from_one_that_is_at_work(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    run.write_fragment(fragment("train", "running"))
+    assert read_record(run).outcome == "running", "nobody here knows of a run on a cluster whether it lives"
+    (run.folder / "request.json").write_text('{"name": "mnist"}')
+    with run.lock():
+        assert read_record(run).outcome == "running"
+    killed = read_record(run)
+    assert (killed.outcome, killed.exit_code) == ("interrupted", 130)
+    assert "killed" in killed.reason
+
+
+def test_a_run_that_goes_on_is_not_shown_as_it_had_ended(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    run.write_end(End(state="INTERRUPTED", reason="Ctrl-C", at=AT))
+    write_record(run)
+    assert read_record(run).outcome == "interrupted"
+    run.reopen()
+    assert (run.end(), read_record(run).outcome) == (None, "running")
+
+
+def test_a_run_is_at_work_only_once(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    with run.lock(), pytest.raises(UnavailableError, match=rf"at work already \(pid {os.getpid()}\)"), run.lock():
+        pass
+
+
+def test_facts_of_another_hand_do_not_keep_the_record_from_being_read() -> None:
+    strange = [
+        fragment("gate", facts={"verdict": "promote"}),
+        fragment("rollout", facts={"terminal": ["Promoted"]}),
+        fragment("resolve", facts={"overrides": "none"}),
+    ]
+    record = merge("r", strange, {}, None)
+    assert (record.outcome, record.verdict, record.overrides) == ("running", None, {})
 
 
 def test_a_torn_fragment_does_not_keep_the_record_from_being_written(tmp_path: Path) -> None:

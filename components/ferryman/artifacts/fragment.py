@@ -6,9 +6,6 @@ from typing import Any, Literal
 
 from ferryman.artifacts.evidence import Evidence
 
-STEPS = ("resolve", "prepare", "train", "evaluate", "convert", "serving_check", "gate", "rollout", "hold", "record")
-"""The steps in the order in which people read them."""
-
 
 class Failure(Evidence):
     """Why a step failed: the kind of error, one line of text, and the exit code that it asks for."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from ferryman.artifacts.evidence import Evidence
 from ferryman.artifacts.fragment import End, Failure, Fragment
-from ferryman.artifacts.run_store import Run
+from ferryman.artifacts.run_store import RECORD, Run
 from ferryman.errors import ArtifactError
 from ferryman.storage.local import atomic_write
-
-FILE = "record.json"
 
 Outcome = Literal[
     "running",
@@ -98,8 +97,8 @@ def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], e
         ended=max((step.ended for step in steps if step.ended), default=end.at if end else ""),
         spec_sha256=str(resolved.get("spec_sha256", request.get("spec_sha256", ""))),
         resolved_sha256=str(resolved.get("resolved_sha256", "")),
-        overrides=dict(resolved.get("overrides", request.get("overrides", {}))),
-        verdict=by_name["gate"].facts.get("verdict") if "gate" in by_name else None,
+        overrides=_mapping(resolved.get("overrides", request.get("overrides"))),
+        verdict=_verdict(by_name) or None,
         release=by_name["rollout"].facts or None if "rollout" in by_name else None,
         steps=steps,
     )
@@ -109,32 +108,48 @@ def write_record(run: Run) -> RunRecord:
     """Merge what lies in the run's folder into `record.json`; the same again is harmless."""
     record = merge(run.id, run.fragments(), run.request(), run.end())
     run.folder.mkdir(parents=True, exist_ok=True)
-    atomic_write(run.folder / FILE, f"{record.model_dump_json(indent=1)}\n".encode())
+    atomic_write(run.folder / RECORD, f"{record.model_dump_json(indent=1)}\n".encode())
     return record
 
 
 def read_record(run: Run) -> RunRecord:
-    """The record as written, or merged anew where none was (a killed run has no exit handler)."""
-    try:
-        return RunRecord.read(run.folder / FILE)
-    except ArtifactError:
-        return merge(run.id, run.fragments(), run.request(), run.end())
+    """The record as written; merged anew while the run is at work, and where it was killed before it wrote one."""
+    at_work = run.at_work()
+    if not at_work:
+        with contextlib.suppress(ArtifactError):
+            return RunRecord.read(run.folder / RECORD)
+    end, fragments = run.end(), run.fragments()
+    if end is None and not at_work and run.request():
+        # Only runs of this command line leave a request: of any other nobody here can say whether it lives.
+        last = max((step.ended or step.started for step in fragments), default="")
+        end = End(state="INTERRUPTED", reason="it was killed: nobody runs it any more", at=last)
+    return merge(run.id, fragments, run.request(), end)
 
 
 def _outcome(steps: Mapping[str, Fragment], failed: Fragment | None, end: End | None) -> Outcome:
     """What the run came to; an end seen from outside decides only where the steps themselves leave it open."""
-    if "rollout" in steps and steps["rollout"].facts.get("terminal") in TERMINAL:
-        return TERMINAL[steps["rollout"].facts["terminal"]]
+    terminal = str(steps["rollout"].facts.get("terminal")) if "rollout" in steps else ""
+    if terminal in TERMINAL:
+        return TERMINAL[terminal]
     if end and end.state in {"INTERRUPTED", "CANCELLED"}:
         return "interrupted"
     if failed:
         return "failed"
     gate = steps.get("gate")
     if gate and gate.state == "done":
-        kind = (gate.facts.get("verdict") or {}).get("kind")
+        kind = str(_verdict(steps).get("kind"))
         if kind in _VERDICTS:
             return _VERDICTS[kind]
     return "failed" if end else "running"
+
+
+def _verdict(steps: Mapping[str, Fragment]) -> dict[str, Any]:
+    return _mapping(steps["gate"].facts.get("verdict")) if "gate" in steps else {}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """`value`, or nothing: facts come from files that a newer or another hand may have written."""
+    return value if isinstance(value, dict) else {}
 
 
 def _reason(outcome: Outcome, failed: Fragment | None, end: End | None) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from ferryman.artifacts.fragment import STEPS, End, Fragment
+from ferryman.artifacts.fragment import End, Fragment
 from ferryman.errors import ArtifactError, UsageError
+from ferryman.spec.targets import STEPS
 from ferryman.storage.local import atomic_write
+from ferryman.storage.lock import held, hold
+from ferryman.storage.store import local_path, scheme_of
 
+RECORD: Final = "record.json"
+LOCK: Final = "lock"
 RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -62,9 +67,20 @@ class Run:
         except ArtifactError:
             return None
 
-    def clear_end(self) -> None:
-        """Forget how it ended: the run goes on."""
-        (self.folder / "ended.json").unlink(missing_ok=True)
+    def reopen(self) -> None:
+        """Forget how it ended, and the record of that: the run goes on."""
+        for name in ("ended.json", RECORD):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the one who runs it; UnavailableError when somebody else does."""
+        return hold(
+            self.folder / LOCK, f"run {self.id} is at work already (pid {{pid}}): wait for it, or stop that one"
+        )
+
+    def at_work(self) -> bool:
+        """Whether somebody runs it now; False for runs that are not run from here."""
+        return held(self.folder / LOCK)
 
     def _write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -76,12 +92,10 @@ class RunStore:
     """All runs below one root, given as a path or `file://` URI."""
 
     def __init__(self, root: str | Path) -> None:
-        scheme, path = urlsplit(str(root)).scheme, str(root)
-        if scheme == "file":
-            path = urlsplit(path).path
-        elif "://" in path:
+        scheme = scheme_of(str(root))
+        if scheme not in ("", "file"):
             raise UsageError(f"run root {root}: received scheme {scheme!r}, expected a local folder or file://")
-        self.root = Path(path)
+        self.root = local_path(str(root))
 
     def run(self, run_id: str) -> Run:
         """The folder of `run_id` (it need not exist); UsageError when the id could not be a folder's name."""

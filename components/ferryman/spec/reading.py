@@ -104,8 +104,6 @@ def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
 def _check_together(spec: Spec, file: str) -> None:
     """Refuse fields that are right alone and wrong together."""
     data = spec.data
-    if "label" in data.features:
-        raise SpecError("data.features.label", "this name belongs to the label; choose another", file)
     _checked("data.features", file, partial(check_names, data.features))
     _checked("model", file, partial(spec.model.check, data.features))
     if data.split.validation + data.split.test >= 1:

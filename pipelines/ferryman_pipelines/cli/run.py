@@ -13,7 +13,8 @@ import typer
 
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import UsageError
-from ferryman.spec import apply_overrides, parse_assignments, spec_from, spec_sha256
+from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
+from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
 from ferryman_pipelines.cli.home import Home, home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
@@ -30,7 +31,14 @@ def run(
     resume: Annotated[
         str | None, typer.Option("--resume", help="Go on with this run (or `last`).", metavar="RUN")
     ] = None,
-    group: Annotated[str, typer.Option("--group", help="The serving group to release to.")] = "local",
+    on: Annotated[str, typer.Option("--on", help="The target that it runs on.", metavar="TARGET")] = "local",
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", help="The targets file.  [default: targets.yaml, if there is one]", metavar="FILE"),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="The serving group to release to.  [default: the target's]")
+    ] = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
     """Run a spec's whole pipeline here: from raw data to a checked and released model.
@@ -41,10 +49,11 @@ def run(
     if (spec is None) == (resume is None):
         raise UsageError("expected either a SPEC or --resume RUN, e.g. ferryman run pipelines/specs/mnist.yaml")
     if spec is not None:
-        request = new_request(spec, parse_assignments(set_ or []), group, place)
+        overrides = parse_assignments(set_ or [])
+        request = new_request(spec, overrides, _target(on, targets), group, place)
     else:
-        if set_:
-            raise UsageError("--set cannot change a run that goes on; start a new one")
+        if set_ or targets or group or on != "local":
+            raise UsageError("a run goes on as it was asked for: --set, --on, --targets and --group need a new run")
         request = RunRequest.read(find_run(str(resume)).folder / FILE)
     from ferryman_pipelines.runners.watch import watch
 
@@ -58,7 +67,18 @@ def run(
     return record.exit_code
 
 
-def new_request(path: Path, overrides: Mapping[str, object], group: str, place: Home) -> RunRequest:
+def _target(name: str, file: Path | None) -> LocalTarget:
+    """The target to run on; UsageError when there is none of that name, or of a kind that cannot be run on yet."""
+    usual = Path("targets.yaml")
+    target = load_targets(file or (usual if usual.exists() else None)).named(name)
+    if not isinstance(target, LocalTarget):
+        raise UsageError(f"--on {name}: received a target of kind {target.kind}; this version runs on kind local only")
+    return target
+
+
+def new_request(
+    path: Path, overrides: Mapping[str, object], target: LocalTarget, group: str | None, place: Home
+) -> RunRequest:
     """Create the folder of a new run with its request and its spec; nothing is created for a spec that is wrong."""
     from ferryman_pipelines.cli.pinning import pinned_spec
 
@@ -78,7 +98,8 @@ def new_request(path: Path, overrides: Mapping[str, object], group: str, place: 
             spec_sha256=spec_sha256(document),
             overrides=dict(overrides),
             root=str(place.runs),
-            group=str(place.group(group)),
+            group=str(place.group(group or target.group)),
+            limits=target.limits,
         )
         if create_only(request.folder / FILE, request.model_dump_json(indent=1).encode()):
             break

@@ -20,7 +20,7 @@ HEADLINES: dict[Outcome, str] = {
     "conflict": "conflict: another version serves than the one that was compared with",
     "failed": "failed",
     "interrupted": "interrupted",
-    "running": "still running, or killed",
+    "running": "still running",
 }
 
 

@@ -17,10 +17,8 @@ from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import StepError
 from ferryman.process import Finished, run
+from ferryman.spec.targets import StepOptions
 from ferryman_pipelines.runners.reuse import Reuse
-
-DEFAULT_LIMIT = 6 * 3600.0
-"""Seconds that a step may take when the target says nothing: a laptop left overnight must not hang for ever."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class TaskRunner:
         return run(
             [sys.executable, "-m", "ferryman_pipelines.runners.bootstrap", str(place / "call.json")],
             log=self.folder / "logs" / f"{call.function}.log",
-            limit=self.limits.get(call.function, DEFAULT_LIMIT),
+            limit=self.limits.get(call.function, StepOptions().limit),
             env=environment,
             cwd=place,
         )

@@ -26,10 +26,14 @@ PAUSE = 0.1
 
 
 def watch(request: RunRequest, home: Home, say: Callable[[str], None]) -> RunRecord:
-    """Run the request to its end and write its record, whatever happens on the way."""
+    """Run the request to its end and write its record, whatever happens on the way.
+
+    Raises:
+        UnavailableError: somebody else runs it.
+    """
     run = Run(request.folder, request.run)
-    run.clear_end()
-    with _signals():
+    with run.lock(), _signals():
+        run.reopen()
         try:
             finished = _orchestrate(request, run, say)
             state, reason = ("SUCCEEDED", "") if finished.ok else ("FAILED", f"orchestrator: {finished.reason()}")

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from ferryman.artifacts import record as run_record
 from ferryman.artifacts.fragment import End
 from ferryman.artifacts.record import RunRecord
-from ferryman.artifacts.run_store import Run, RunStore
+from ferryman.artifacts.run_store import RunStore
 from ferryman.artifacts.step import timestamp
 
 State = Literal["SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED"]
@@ -34,19 +34,8 @@ def write_record(root: str, run_id: str, job: str, state: str) -> None:
     run = RunStore(root).run(run_id or job)
     if _is_news(run.end(), state):
         run.write_end(_end(state))
-    record = _merged(run)
+    record = run_record.write_record(run)
     print(f"record: {_line(record)}", flush=True)
-
-
-def _merged(run: Run) -> RunRecord:
-    try:
-        return run_record.write_record(run)
-    except (AttributeError, TypeError, ValueError):
-        # Facts are whatever a step, or a hand, put there; how each step ended is of a known form.
-        plain = [fragment.model_copy(update={"facts": {}}) for fragment in run.fragments()]
-        record = run_record.merge(run.id, plain, {}, run.end())
-        record.write(run.folder / run_record.FILE)
-        return record
 
 
 def _is_news(known: End | None, state: str) -> bool:

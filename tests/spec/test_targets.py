@@ -1,0 +1,72 @@
+"""The targets file: what exists without one, what it says, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ferryman.errors import SpecError, UsageError
+from ferryman.spec.targets import Targets, load_targets
+from ferryman.spec.units import parse_duration
+
+
+def written(folder: Path, text: str) -> Targets:
+    path = folder / "targets.yaml"
+    path.write_text(text)
+    return load_targets(path)
+
+
+def test_local_and_docker_exist_without_a_file() -> None:
+    targets = load_targets(None)
+    assert [targets.named(name).kind for name in ("local", "docker")] == ["local", "docker"]
+    assert targets.named("local").group == "local"
+    assert targets.named("local").limits["train"] == 6 * 3600
+
+
+def test_a_file_adds_targets_and_changes_the_built_in_ones(tmp_path: Path) -> None:
+    text = "targets: 1\nlocal: {steps: {train: {limit: 90m}}}\nnight: {kind: local, group: nightly}\n"
+    targets = written(tmp_path, text)
+    assert (targets.named("local").limits["train"], targets.named("local").limits["convert"]) == (5400, 6 * 3600)
+    assert targets.named("night").group == "nightly"
+    assert targets.named("docker").kind == "docker"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        ("local: {}\n", "targets", "received nothing; this ferryman reads `targets: 1`"),
+        ("targets: 2\n", "targets", "received 2"),
+        ("targets: true\n", "targets", "received True"),
+        ("targets: 1\nlocal: {grup: a}\n", "local.grup", "did you mean 'group'"),
+        ("targets: 1\nlocal: {steps: {trian: {limit: 1h}}}\n", "local.steps.trian", "expected 'resolve', 'prepare'"),
+        ("targets: 1\nlocal: {steps: {train: {limit: 60}}}\n", "local.steps.train.limit", "90s, 30m, 4h, 28d"),
+        ("targets: 1\nlocal: {steps: {train: {limit: 0s}}}\n", "local.steps.train.limit", "greater than 0"),
+        ("targets: 1\nnight: {group: a}\n", "night.kind", "expected a mapping with the field `kind`"),
+        ("targets: 1\nnight: {kind: slurm}\n", "night.kind", "'slurm', expected one of 'local', 'docker'"),
+        ("targets: 1\nlocal: 3\n", "local", "received 3"),
+        ("targets: 1\nNight: {kind: local}\n", "Night", "expected text of the form"),
+        ("targets: 1\nlocal: {}\nlocal: {}\n", "", "stands already in line 2"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_path(tmp_path: Path, text: str, path: str, message: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        written(tmp_path, text)
+    assert message in str(refused.value)
+    assert refused.value.path == path
+
+
+def test_a_misspelt_target_gets_a_near_name() -> None:
+    with pytest.raises(UsageError, match="--on lokal: no such target; did you mean 'local'"):
+        load_targets(None).named("lokal")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5m", 90), ("4h", 14_400), ("28d", 2_419_200)])
+def test_a_duration_is_read_by_its_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["4", "h", "-4h", "4 h", "4H", "1e3s", "4h\n", 4, None, "٤h"])
+def test_a_duration_without_a_plain_number_and_unit_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration with its unit"):
+        parse_duration(text)
