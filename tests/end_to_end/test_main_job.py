@@ -13,7 +13,19 @@ from typing import Any
 from newcomer import SPECS, User, ends_well, eventually, flowers
 
 
+def crowded(folder: Path) -> User:
+    """Somebody whose folder's path has a space and an umlaut, and who has names of ours and of others in it."""
+    folder = folder / "größe python3 & co"
+    for name in ("components", "pipelines", "manifests", "ferryman_pipelines"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise SystemExit('shadowed')")
+    for name in ("ferryman.py", "kfp.py", "tensorflow.py", "json.py"):
+        (folder / name).write_text("raise SystemExit('shadowed')")
+    return User(folder)
+
+
 def test_a_model_goes_from_raw_rows_to_served_answers_and_back(user: User, tmp_path: Path) -> None:
+    user = crowded(user.folder)
     spec = flowers(user.folder)
 
     first = user.types("run", spec)
