@@ -86,6 +86,14 @@ def test_a_run_that_goes_on_is_not_shown_as_it_had_ended(tmp_path: Path) -> None
     assert (run.end(), read_record(run).outcome) == (None, "running")
 
 
+def test_runs_are_listed_in_the_order_in_which_they_were_asked_for(tmp_path: Path) -> None:
+    for name, created in (("b-1", "2026-01-03"), ("a-1", "2026-01-04"), ("c-1", "2026-01-02")):
+        folder = RunStore(tmp_path).run(name).folder
+        folder.mkdir()
+        (folder / "request.json").write_text(f'{{"created": "{created}"}}')
+    assert [run.id for run in RunStore(tmp_path).runs()] == ["c-1", "b-1", "a-1"]
+
+
 def test_a_run_is_at_work_only_once(tmp_path: Path) -> None:
     run = RunStore(tmp_path).run("r")
     with run.lock(), pytest.raises(UnavailableError, match=rf"at work already \(pid {os.getpid()}\)"), run.lock():

@@ -106,8 +106,8 @@ class RunStore:
         return Run(self.root / run_id, run_id)
 
     def runs(self) -> list[Run]:
-        """All runs, oldest id first."""
+        """All runs, oldest first; those that nobody asked for from here come before all others, by id."""
         if not self.root.is_dir():
             return []
-        names = sorted(path.name for path in self.root.iterdir() if path.is_dir() and RUN_ID.fullmatch(path.name))
-        return [self.run(name) for name in names]
+        names = [path.name for path in self.root.iterdir() if path.is_dir() and RUN_ID.fullmatch(path.name)]
+        return sorted(map(self.run, names), key=lambda run: (str(run.request().get("created", "")), run.id))

@@ -49,23 +49,28 @@ def predict(
     from ferryman.controller.group import read_endpoints
 
     folder = home().group(group)
-    record = read_group(folder)
+    record, endpoints = read_group(folder), read_endpoints(folder)
+    if record is None:
+        raise UnavailableError(
+            f"the group {group} in {folder} holds no model; `ferryman run SPEC` releases one, `ferryman serve {group}` serves"
+        )
     number = served_version(record, model, version)
-    endpoints = read_endpoints(folder)
     if endpoints is None:
         raise UnavailableError(f"no server runs the group {group}; start one with `ferryman serve {group}`")
-    card = ModelCard.read(version_folder(folder, model, number) / "assets.extra" / "ferryman" / FILE)
+    files = version_folder(folder, model, number)
+    if not files.is_dir():
+        raise UsageError(f"--version {number}: {model} has no such version here; without it the stable one is asked")
+    card = ModelCard.read(files / "assets.extra" / "ferryman" / FILE)
     predictions: list[dict[str, Any]] = []
     with _opened(file) as stream:
-        for raw in raw_batches(stream, str(file), card):
+        for raw in raw_batches(stream, "standard input" if str(file) == "-" else str(file), card):
             predictions += _asked(endpoints.grpc, model, version, raw, card)
     _print(predictions, output)
 
 
-def served_version(record: GroupRecord | None, model: str, version: int | None) -> int:
+def served_version(record: GroupRecord, model: str, version: int | None) -> int:
     """The version whose form the rows must have; UsageError when the group does not hold the model."""
-    models = record.models if record else {}
-    serving = {name: part.stable.number for name, part in models.items() if part.stable}
+    serving = {name: part.stable.number for name, part in record.models.items() if part.stable}
     if model not in serving:
         raise UsageError(
             f"no model {model!r} serves in this group; it holds {', '.join(sorted(serving)) or 'nothing yet'}"

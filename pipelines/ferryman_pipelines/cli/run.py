@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ferryman.artifacts.record import Outcome, RunRecord, read_record
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import UsageError
 from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
@@ -21,6 +22,10 @@ from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import summary
 from ferryman_pipelines.runners.request import FILE, RunRequest
+
+
+UNFINISHED: frozenset[Outcome] = frozenset({"running", "failed", "interrupted", "rolled_back"})
+"""What can go on. Rolled back is among them: an interrupted run gave its own release up."""
 
 
 def run(
@@ -55,10 +60,18 @@ def run(
         if set_ or targets or group or on != "local":
             raise UsageError("a run goes on as it was asked for: --set, --on, --targets and --group need a new run")
         request = RunRequest.read(find_run(str(resume)).folder / FILE)
+        ended = read_record(find_run(request.run))
+        if ended.outcome not in UNFINISHED:
+            say(f"run {request.run} has ended; a new one takes: ferryman run {request.origin}")
+            return _told(ended, place, output)
     from ferryman_pipelines.runners.watch import watch
 
     say(f"run {request.run} in {request.folder}")
-    record = watch(request, place, say)
+    return _told(watch(request, place, say), place, output)
+
+
+def _told(record: RunRecord, place: Home, output: Format) -> int:
+    """Show how a run ended; its exit code."""
     if output is Format.json:
         show_json(record.model_dump(mode="json"))
     else:

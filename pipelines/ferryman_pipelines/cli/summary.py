@@ -84,8 +84,8 @@ def _next(record: RunRecord) -> list[str]:
     name = record.name
     if record.outcome == "promoted":
         return [
-            "  next: ferryman serve                 (serves it here)",
-            f"        ferryman predict {name} FILE   (asks it)",
+            f"  next: {'ferryman serve':<{len(name) + 24}}(serves it here)",
+            f"        ferryman predict {name} FILE  (asks it)",
         ]
     if record.outcome in {"held", "insufficient"}:
         return ["  next: change the model or the data, or the bounds under `gate` in the spec, and run it again"]
