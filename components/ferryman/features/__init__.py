@@ -49,20 +49,17 @@ def features_from(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Featu
 
 
 RESERVED: Final = {"label": "the label", "row": "the row's number", "self": "the signature's function"}
-"""Names that a feature cannot have -> whose they are."""
+"""Words of the formats that carry features, which none can have as its name -> whose they are."""
 
 
 def check_names(features: Mapping[str, FeatureOptions]) -> None:
     """Refuse features whose tensors would collide.
 
     Raises:
-        ValueError: two names differ only by case, one is the missing flag of another, one begins with `_`, or one is
-            a word of the formats that carry features: `label`, `row` and `self`.
+        ValueError: two names differ only by case, one is the missing flag of another, or one begins with `_`.
     """
     owners: dict[str, str] = {}
     for name, feature in features.items():
-        if name in RESERVED:
-            raise ValueError(f"feature {name!r}: this name belongs to {RESERVED[name]}; choose another")
         if name.startswith("_"):
             raise ValueError(f"feature {name!r} begins with '_', which no tensor's name can: rename it")
         for spec in feature.device_specs(name, {}):

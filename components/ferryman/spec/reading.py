@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.errors import SpecError
-from ferryman.features import check_names
+from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
 from ferryman.spec.overrides import apply_overrides
 from ferryman.spec.problems import validate
@@ -104,6 +104,8 @@ def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
 def _check_together(spec: Spec, file: str) -> None:
     """Refuse fields that are right alone and wrong together."""
     data = spec.data
+    for name in sorted(RESERVED.keys() & data.features.keys()):
+        raise SpecError(f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another", file)
     _checked("data.features", file, partial(check_names, data.features))
     _checked("model", file, partial(spec.model.check, data.features))
     if data.split.validation + data.split.test >= 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from ferryman.data.examples import LABEL, ROW, ExamplesWriter, shard_rows
 from ferryman.data.options import ExactSplit, HashSplit, PinnedSource
 from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
 from ferryman.errors import DataError, SpecError
-from ferryman.features.base import FeatureOptions
 from ferryman.steps.prepare.rows import Reading, Rows, read_rows
 from ferryman.storage.inputs import open_pinned
 
@@ -70,7 +69,6 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
 
 def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prepared:
     """Read, check and split a pinned source, and write its examples into `folder`."""
-    _check_names(reading.features)
     with open_pinned(source) as stream:
         rows = read_rows(stream, source.name, reading)
     split, classes = reading.split, rows.classes(reading.label)
@@ -113,15 +111,6 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
         "rows_dropped": prepared.dropped,
         "rows_repeated": prepared.repeated,
     }
-
-
-def _check_names(features: Mapping[str, FeatureOptions]) -> None:
-    for name in (ROW, LABEL):
-        if name in features:
-            raise SpecError(
-                f"data.features.{name}",
-                f"{name!r} is a column of the examples' own: rename the feature and say its column",
-            )
 
 
 def _check_sides(
