@@ -132,29 +132,34 @@ def _champion(gate: Gate, evaluation: Evaluation, serves: Serving | None) -> Ite
         text = f"version {serves.version} cannot be compared with: {found.not_comparable or 'no numbers'}"
         yield Reason(check=name, ok=False, bound=bound, text=text)
     else:
-        yield _margin(name, found, bound)
+        yield _margin(name, found, found.difference, found.lower, bound)
 
 
-def _margin(name: str, found: ChampionComparison, bound: float) -> Reason:
+def _margin(name: str, found: ChampionComparison, difference: float, lower: float, bound: float) -> Reason:
     scale = " (as a fraction)" if METRICS[found.metric].relative else ""
     text = (
         f"{found.metric} {found.candidate:.4g} against {found.champion:.4g} of version {found.version} on {found.rows:,} rows: "
-        f"better by {found.difference:+.4f}{scale}, surely by {found.lower:+.4f}, bound {bound:+.4f}"
+        f"better by {_signed(difference)}{scale}, surely by {_signed(lower)}, bound {_signed(bound)}"
     )
-    lower = found.lower if found.lower is not None else math.nan
     ok = lower >= bound
     if not ok and found.rows_needed:
         text += f"; about {found.rows_needed:,} test rows would decide it"
     return Reason(check=name, ok=ok, value=lower, bound=bound, text=text)
 
 
+def _signed(value: float) -> str:
+    """With its sign and four places; what rounds to zero has no sign."""
+    rounded = round(value, 4)
+    return f"{rounded:+.4f}" if rounded else "0.0000"
+
+
 def _converted(conversion: Conversion) -> Reason:
     chosen = next((rung for rung in conversion.rungs if rung.name == conversion.chosen), None)
     if chosen:
-        text = (
-            f"{chosen.name} lost {chosen.lost:.4g} {conversion.metric} in conversion, may lose {conversion.may_lose:g}"
-        )
-        return Reason(check="converted", ok=True, value=chosen.lost, bound=conversion.may_lose, text=text)
+        lost = chosen.lost if chosen.lost is not None else math.nan
+        text = f"{chosen.name} lost {lost:.4g} {conversion.metric} in conversion, may lose {conversion.may_lose:g}"
+        ok = lost <= conversion.may_lose
+        return Reason(check="converted", ok=ok, value=lost, bound=conversion.may_lose, text=text)
     why = "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)
     note = "" if conversion.required else " (not required: no TFLite file is published)"
     lost = min((rung.lost for rung in conversion.rungs if rung.lost is not None), default=None)
