@@ -162,9 +162,9 @@ def _converted(conversion: Conversion) -> Reason:
         return Reason(check="converted", ok=ok, value=lost, bound=conversion.may_lose, text=text)
     why = "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)
     note = "" if conversion.required else " (not required: no TFLite file is published)"
-    lost = min((rung.lost for rung in conversion.rungs if rung.lost is not None), default=None)
+    least = min((rung.lost for rung in conversion.rungs if rung.lost is not None), default=None)
     text = f"no conversion is good enough: {why}{note}"
-    return Reason(check="converted", ok=not conversion.required, value=lost, bound=conversion.may_lose, text=text)
+    return Reason(check="converted", ok=not conversion.required, value=least, bound=conversion.may_lose, text=text)
 
 
 def _served(check: ServingCheck) -> Iterable[Reason]:
