@@ -14,6 +14,13 @@ Status = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 
 OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION = 0, 1, 2, 3, 5, 9
 
+NAMES = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+"""gRPC's names of the codes from 0 on."""
+
 
 class Refusal(Exception):
     """An error as the server answers it: a gRPC status code and its text."""
@@ -219,7 +226,8 @@ def next_actions(state: State) -> tuple[Action, ...]:
 
 
 def _next(versions: tuple[Version, ...]) -> Action | None:
-    aspired = [v for v in versions if v.aspired and v.status != "END"]
+    # One that failed still counts as aspired, so the last ready version outlives a bad successor.
+    aspired = [v for v in versions if v.aspired]
     stale = [v for v in versions if not v.aspired and v.status == "AVAILABLE"]
     ready = any(v.status == "AVAILABLE" for v in aspired)
     if stale and (ready or not aspired or len(stale) > 1):
@@ -265,7 +273,8 @@ def failures(state: State, names: Iterable[str]) -> list[str]:
         if not any(v.status == "AVAILABLE" for v in versions):
             for version in versions:
                 if version.code != OK:
-                    texts.append(f"{{name: {name} version: {version.number}}} due to error: {version.message}")
+                    cause = f"{NAMES[version.code]}: {version.message}"
+                    texts.append(f"{{name: {name} version: {version.number}}} due to error: {cause}")
     return texts
 
 

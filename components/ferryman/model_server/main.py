@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from importlib.metadata import version
 from pathlib import Path
 
-from ferryman.model_server.core import Model, Refusal
+from ferryman.model_server.core import NAMES, Model, Refusal
 from ferryman.model_server.flags import Flags, parse
 from ferryman.model_server.manager import Manager, Settings
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 FAILED = 255
 """The real server's exit code for anything that keeps it from starting."""
@@ -43,9 +46,9 @@ def serve(flags: Flags) -> int:
     from ferryman.model_server.rest import serve_rest
     from ferryman.model_server.runtime import SavedModel, version_folder, versions_on_disk
 
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Until it serves, a signal ends it at once: a model that is still to come would keep it for ever.
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
     settings = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),
         load_threads=flags.num_load_threads,
@@ -57,7 +60,11 @@ def serve(flags: Flags) -> int:
     try:
         models = configured(flags)
         manager.start()
-        manager.reload(models)
+        _await_models(manager, models)
+        # From before the ports listen; a list, because a lock could be held by the very code that a signal interrupts.
+        ended: list[int] = []
+        for number in ENDING:
+            signal.signal(number, lambda number, _: ended.append(number))
         addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
         addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
         grpc_server = serve_grpc(manager, addresses, flags.grpc_max_threads or 4 * (os.cpu_count() or 1))
@@ -70,13 +77,24 @@ def serve(flags: Flags) -> int:
         threading.Thread(target=rest_server.serve_forever, name="rest", daemon=True).start()
         logging.info("REST at http://%s:%d", flags.host, flags.rest_api_port)
     logging.info("gRPC at %s", ", ".join(addresses) or "no address")
-    stopped.wait()
+    # Not a wait without limit: nothing would wake it where the system hands the signal to another thread.
+    while not ended:
+        time.sleep(0.1)
     # Requests that run are answered; new ones are refused.
     grpc_server.stop(grace=5.0).wait()
     if rest_server:
         rest_server.shutdown()
     manager.stop()
     return 0
+
+
+def _await_models(manager: Manager, models: tuple[Model, ...]) -> None:
+    """The first reload; at the start the real server names the code, and says servables."""
+    try:
+        manager.reload(models)
+    except Refusal as error:
+        text = error.text.replace("model(s) did not become", "servable(s) did not become")
+        raise Refusal(error.code, f"{NAMES[error.code]}: {text}") from error
 
 
 def configured(flags: Flags) -> tuple[Model, ...]:

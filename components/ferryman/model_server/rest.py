@@ -43,6 +43,11 @@ HTTP = {
 }
 """gRPC status code -> HTTP status; anything else is 500 (`http_rest_api_util.cc`)."""
 
+ACCEPTED: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
+"""Kind of a numpy dtype -> what its values may be in JSON."""
+
+JSON_TYPES = {str: "String", bool: "Bool", int: "Number", float: "Number", dict: "Object", type(None): "Null"}
+
 LARGEST_BODY = 1 << 30
 """Bytes of one request; more is refused before it is read."""
 
@@ -65,6 +70,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer("POST")
 
+    def do_PUT(self) -> None:
+        self._answer("PUT")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
     def log_message(self, format: str, *arguments: Any) -> None:
         """No line a request."""
 
@@ -72,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             body = self._body()
             path = self.path.partition("?")[0]
-            if not path.startswith("/v1/"):
+            if not path.lower().startswith("/v1/"):
                 self._send(
                     404,
                     "text/html",
@@ -108,7 +119,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _dispatch(self, method: str, path: str, body: bytes) -> str:
         match = _PREDICT.fullmatch(path) if method == "POST" else _GET.fullmatch(path) if method == "GET" else None
-        if not match:
+        # The real routes ignore case, its comparison of the method that follows does not.
+        if not match or (method == "POST" and not match[4].islower()):
             raise Refusal(core.INVALID_ARGUMENT, f"Malformed request: {method} {self.path}")
         name = unquote(match[1] or "")
         number = int(match[2]) if match[2] else None
@@ -121,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(core.INVALID_ARGUMENT, "Missing model name in request.")
         if match[4]:
             return metadata(self.manager, name, number, label)
-        return model_status(self.manager, name, number, label)
+        return model_status(self.manager, name, number)
 
     def _send(self, code: int, kind: str, body: bytes) -> None:
         self.send_response(code)
@@ -145,15 +157,13 @@ def predict(manager: Manager, name: str, number: int | None, label: str | None, 
     return _row_answer(outputs) if rows else _column_answer(outputs)
 
 
-def model_status(manager: Manager, name: str, number: int | None, label: str | None) -> str:
-    """The versions of a model as JSON; int64 as text, as protobuf's JSON does."""
-    if label is not None:
-        number = core.resolve(manager.state, name, None, label)
+def model_status(manager: Manager, name: str, number: int | None) -> str:
+    """The versions of a model as JSON, whatever label was asked for; int64 as text, as protobuf's JSON does."""
     versions = [
         {
             "version": str(version.number),
             "state": version.status,
-            "status": {"error_code": _code_name(version.code), "error_message": version.message},
+            "status": {"error_code": core.NAMES[version.code], "error_message": version.message},
         }
         for version in reversed(core.status(manager.state, name, number))
     ]
@@ -240,29 +250,32 @@ def _tensor(alias: str, values: Any, signature: Signature) -> np.ndarray:
     dtype = signature.inputs[alias][1]
     if dtype == "string":
         return _text(alias, values)
-    try:
-        array = np.asarray(values)
-    except (ValueError, OverflowError) as error:
-        raise Refusal(core.INVALID_ARGUMENT, f"Encountered list of unequal shape in input {alias}") from error
+    # As objects: numpy would take a truth value among numbers for a number, and a number among texts for a text.
+    array = np.asarray(values, dtype=object)
+    flat = array.ravel().tolist()
     wanted = np.dtype(dtype)
-    if array.size == 0:
-        return array.astype(wanted)
-    kinds = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}[wanted.kind]
-    if array.dtype.kind not in kinds:
-        shown = json.dumps(_first(values))
-        kind = {"U": "String", "b": "Bool", "f": "Number", "O": "Object"}.get(array.dtype.kind, "Number")
+    odd = set(map(type, flat)) - ACCEPTED[wanted.kind]
+    if list in odd:
+        raise Refusal(core.INVALID_ARGUMENT, f"Encountered list of unequal shape in input {alias}")
+    if odd:
+        value = next(value for value in flat if type(value) in odd)
         raise Refusal(
             core.INVALID_ARGUMENT,
-            f"JSON Value: {shown} Type: {kind} is not of expected type: {'float' if dtype == 'float32' else dtype}",
+            f"JSON Value: {json.dumps(value)} Type: {JSON_TYPES[type(value)]} is not of expected type: "
+            f"{'float' if dtype == 'float32' else dtype}",
         )
-    if wanted.kind in "iu" and not _fits(array, wanted):
+    if wanted.kind in "iu" and flat and not _fits(flat, wanted):
         raise Refusal(core.INVALID_ARGUMENT, f"a value of input {alias} does not fit {dtype}")
-    return array.astype(wanted)
+    try:
+        with np.errstate(over="ignore"):
+            return array.astype(wanted)
+    except OverflowError as error:
+        raise Refusal(core.INVALID_ARGUMENT, f"a value of input {alias} does not fit {dtype}") from error
 
 
-def _fits(array: np.ndarray, wanted: np.dtype[Any]) -> bool:
+def _fits(values: list[int], wanted: np.dtype[Any]) -> bool:
     limits = np.iinfo(wanted)
-    return int(array.min()) >= limits.min and int(array.max()) <= limits.max
+    return min(values) >= limits.min and max(values) <= limits.max
 
 
 def _text(alias: str, values: Any) -> np.ndarray:
@@ -282,12 +295,6 @@ def _text(alias: str, values: Any) -> np.ndarray:
             array[number] = part if part.ndim else part.item()
         return array
     raise Refusal(core.INVALID_ARGUMENT, f"JSON Value: {json.dumps(values)} is not of expected type: string")
-
-
-def _first(values: Any) -> Any:
-    while isinstance(values, list) and values:
-        values = values[0]
-    return values
 
 
 def _row_answer(outputs: dict[str, np.ndarray]) -> str:
@@ -313,7 +320,8 @@ def _column_answer(outputs: dict[str, np.ndarray]) -> str:
 
 
 def _json(alias: str, array: Any) -> str:
-    array = np.asarray(array)
+    # Bytes would become an array of fixed width, which drops zero bytes at the end.
+    array = np.asarray(array, dtype=object if isinstance(array, bytes) else None)
     if array.dtype.kind == "f":
         return _floats(array)
     if array.dtype.kind in "OSU":
@@ -338,12 +346,6 @@ def _texts(value: Any, as_base64: bool) -> Any:
     return {"b64": base64.b64encode(raw).decode()} if as_base64 else raw.decode("utf-8", errors="replace")
 
 
-def _code_name(code: int) -> str:
-    from ferryman.model_server.grpc_service import CODES
-
-    return CODES[code].name if code in CODES else "UNKNOWN"
-
-
 def serve_rest(manager: Manager, host: str, port: int) -> ThreadingHTTPServer:
     """A bound HTTP server, still to be run by `serve_forever`; OSError when the port is taken."""
 
@@ -356,4 +358,7 @@ def serve_rest(manager: Manager, host: str, port: int) -> ThreadingHTTPServer:
         daemon_threads = True
         request_queue_size = 128
 
-    return Server((host, port), Bound)
+    try:
+        return Server((host, port), Bound)
+    except OSError as error:
+        raise OSError(f"Failed to bind to address {host}:{port}: {error.strerror}") from error
