@@ -43,4 +43,4 @@ def render(configs: Iterable[ModelConfig]) -> str:
     """The text of a start-up file; protobuf's own printer escapes names and paths."""
     from google.protobuf import text_format
 
-    return text_format.MessageToString(to_proto(configs), as_utf8=True) or "model_config_list {\n}\n"
+    return str(text_format.MessageToString(to_proto(configs), as_utf8=True))

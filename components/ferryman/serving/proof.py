@@ -10,6 +10,7 @@ from ferryman.errors import ArtifactError
 from ferryman.golden.compare import compare
 from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
 from ferryman.serving.store import golden_of
+from ferryman.serving.tensors import TensorError
 
 BATCH = 64
 """Golden rows in one request."""
@@ -30,6 +31,6 @@ def golden_difference(client: ServingClient, group: Path, model: str, number: in
         answers = {alias: np.concatenate([part[alias] for part in parts]) for alias in (parts[0] if parts else {})}
     except ServerAwayError:
         raise
-    except (ArtifactError, ServingError, KeyError, ValueError) as error:
+    except (ArtifactError, ServingError, TensorError, KeyError, ValueError) as error:
         return f"no golden answer: {error}"
     return compare(golden.answers, answers, release.absolute, release.relative).reason

@@ -7,22 +7,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ferryman.artifacts.evidence import Evidence
 from ferryman.errors import ArtifactError, ConflictError
 from ferryman.serving.record import Ended
-from ferryman.storage.local import create_only
+from ferryman.storage.local import atomic_write, create_only
+
+ReleaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,190}$")]
+"""It is a file's name too, and leads nowhere else."""
 
 
 class Release(Evidence):
     """One wish: a new version, or the way back."""
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,190}$")
-    """`<run id>-<attempt>` of a run's release; `rollback-...` of a person's. It is a file's name too."""
+    name: ReleaseName
+    """`<run id>-<attempt>` of a run's release; `rollback-...` of a person's."""
 
     kind: Literal["release", "rollback"] = "release"
     model: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -67,7 +70,7 @@ class Abort(Evidence):
     """Give a release up before its commit."""
 
     schema_version: Literal[1] = 1
-    release: str
+    release: ReleaseName
     reason: str
 
 
@@ -119,20 +122,26 @@ def read_aborts(folder: Path) -> dict[str, str]:
 
 
 def read_ends(folder: Path) -> dict[str, dict[str, Ended]]:
-    """Model -> release -> how it ended, of all ends that were told."""
+    """Model -> release -> how it ended, of all ends that were told; a torn one tells nothing."""
     ends: dict[str, dict[str, Ended]] = {}
     for release in read_releases(folder):
-        end = read_end(folder, release.name)
+        try:
+            end = read_end(folder, release.name)
+        except ArtifactError:
+            continue
         if end:
             ends.setdefault(release.model, {})[release.name] = end
     return ends
 
 
 def write_end(folder: Path, release: str, end: Ended) -> None:
-    """Mirror how a release ended; once."""
-    path = folder / "releases" / f"{release}.end.json"
-    if not path.exists():
-        create_only(path, f"{end.model_dump_json(indent=1)}\n".encode())
+    """Mirror how a release ended; once. What lies there and is no end is replaced: nobody can have read it."""
+    path, content = folder / "releases" / f"{release}.end.json", f"{end.model_dump_json(indent=1)}\n".encode()
+    try:
+        if read_end(folder, release) is None:
+            create_only(path, content)
+    except ArtifactError:
+        atomic_write(path, content)
 
 
 def read_end(folder: Path, release: str) -> Ended | None:

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ferryman.artifacts.manifest import seal, verify
+from ferryman.artifacts.manifest import Manifest, read, seal, verify
 from ferryman.artifacts.model_card import FILE as CARD
 from ferryman.errors import ArtifactError
 from ferryman.golden.golden_set import GoldenSet
@@ -30,15 +30,16 @@ def copy_version(folder: Path, release: Release, number: int) -> None:
         ArtifactError: the artifact is torn or altered, or is not the one that the release names.
     """
     artifact = Path(release.artifact)
-    found = verify(artifact, "model").digest
-    if found != release.digest:
+    found = verify(artifact, "model")
+    if found.digest != release.digest:
         raise ArtifactError(
-            f"{artifact} is the model {found[:12]}, the release names {release.digest[:12]}", str(artifact)
+            f"{artifact} is the model {found.digest[:12]}, the release names {release.digest[:12]}", str(artifact)
         )
     final = version_folder(folder, release.model, number)
     partial = final.with_name(f".{number}.partial")
     try:
         _fill(partial, artifact, release)
+        _check_copied(partial, found)
         os.replace(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -47,16 +48,34 @@ def copy_version(folder: Path, release: Release, number: int) -> None:
 
 def _fill(partial: Path, artifact: Path, release: Release) -> None:
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(artifact / "saved_model", partial, ignore=shutil.ignore_patterns("saved_model.pb"))
+    source = artifact / "saved_model"
+    # Only the graph itself waits: an asset may have its name.
+    shutil.copytree(source, partial, ignore=lambda at, names: ["saved_model.pb"] if Path(at) == source else [])
     extra = partial / EXTRA
     shutil.copytree(artifact / "golden", extra / "golden")
     for name in (CARD, "preprocess.json"):
         shutil.copyfile(artifact / name, extra / name)
     (extra / "release.json").write_text(release.model_dump_json(indent=1), encoding="utf-8")
     # Last: without it a server sees no model in the folder.
-    shutil.copyfile(artifact / "saved_model" / "saved_model.pb", partial / "saved_model.pb")
+    shutil.copyfile(source / "saved_model.pb", partial / "saved_model.pb")
     seal(partial, KIND, release.name)
     _sync(partial)
+
+
+def _check_copied(partial: Path, artifact: Manifest) -> None:
+    """ArtifactError unless every byte arrived: the artifact was verified before it was read for the copy."""
+    copied = read(partial, KIND).files
+    for name, entry in artifact.files.items():
+        place = _place(name)
+        if place and copied.get(place) != entry:
+            raise ArtifactError(f"{name} did not arrive whole in the store: it was altered while it was copied", name)
+
+
+def _place(name: str) -> str:
+    """Where a file of a model artifact lies in a version; empty when it stays behind."""
+    if name.startswith("saved_model/"):
+        return name.removeprefix("saved_model/")
+    return (EXTRA / name).as_posix() if name.startswith("golden/") or name in {CARD, "preprocess.json"} else ""
 
 
 def find_copy(folder: Path, release: Release, above: int) -> int | None:
