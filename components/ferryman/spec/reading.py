@@ -55,6 +55,8 @@ def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
     version = document.get("spec")
     if isinstance(version, int) and version > FORMAT:
         raise SpecError("spec", f"received {version}; this ferryman reads spec {FORMAT}: a newer one is needed", file)
+    if isinstance(version, bool | float):  # Python, and so pydantic, takes True and 1.0 for 1.
+        raise SpecError("spec", f"received {version}, expected the number of the format: {FORMAT}", file)
     spec = validate(Spec, _with_defaults(document), file)
     _check_together(spec, file)
     return spec

@@ -1,0 +1,267 @@
+"""A spec's mistakes: each is told with its exact path, what was received and what was expected."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ferryman.errors import SpecError, UsageError
+from ferryman.spec import (
+    apply_overrides,
+    json_schema,
+    load_spec,
+    parse_assignments,
+    parse_spec,
+    read_document,
+    spec_from,
+    spec_sha256,
+)
+
+SPECS = sorted((Path(__file__).parents[2] / "pipelines" / "specs").glob("*.yaml"))
+DOCUMENT: dict[str, Any] = {
+    "spec": 1,
+    "name": "penguins",
+    "data": {
+        "source": "rows.csv",
+        "features": {"mass": {"kind": "number", "missing": "mean"}, "island": {"kind": "category"}},
+        "label": {"kind": "class", "column": "species"},
+    },
+    "model": {"kind": "mlp", "hidden": [32]},
+    "train": {"epochs": 3},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    node = document
+    *parents, last = path.split(".")
+    for part in parents:
+        node = node.setdefault(part, {})
+    node[last] = value
+    return document
+
+
+def refusal(document: dict[str, Any]) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        spec_from(document, "my.yaml")
+    assert caught.value.file == "my.yaml"
+    return caught.value
+
+
+def test_a_short_spec_is_filled_with_the_defaults_of_its_task() -> None:
+    gate = spec_from(DOCUMENT).gate
+    assert (gate.champion.metric, gate.champion.may_lose) == ("accuracy", 0.02)
+    assert (gate.converted.metric, gate.converted.may_lose) == ("accuracy", 0.005)
+    number = spec_from(changed("data.label", {"kind": "number", "column": "mass"})).gate
+    assert (number.champion.metric, number.converted.metric) == ("rmse", "rmse")
+
+
+def test_a_written_out_spec_reads_as_itself() -> None:
+    spec = spec_from(DOCUMENT)
+    assert spec_from(spec.document()) == spec
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.epochs", "3", 'received "3", expected a valid integer'),
+        ("train.epochs", 3.5, "received 3.5, expected a valid integer"),
+        ("train.epochs", 0, "received 0, expected greater than or equal to 1"),
+        ("train.epochs", True, "received true, expected a valid integer"),
+        ("train.batch_size", None, "received null, expected a valid integer"),
+        ("name", "Pen Guins", 'received "Pen Guins", expected text of the form'),
+        ("gate.champion.may_lose", -0.1, "received -0.1, expected greater than or equal to 0"),
+        ("gate.champion.metric", "rmse", "received 'rmse', expected one of accuracy, macro_f1, log_loss"),
+        ("train.stop", {"metric": "mae"}, "received 'mae', expected one of accuracy, macro_f1, log_loss"),
+        ("model.kind", "tree", "received 'tree', expected one of"),
+        ("data.features.mass.kind", "nombre", "received 'nombre', expected one of"),
+        ("data.features", {}, "received {}, expected"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_path_what_came_and_what_should(path: str, value: Any, message: str) -> None:
+    error = refusal(changed(path, value))
+    assert error.path == (f"{path}.metric" if path == "train.stop" else path)
+    assert message in str(error)
+    assert str(error).startswith(f"my.yaml: {error.path}: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("train.epoch", "epochs"),
+        ("modle", "model"),
+        ("model.hiden", "hidden"),
+        ("data.features.mass.mising", "missing"),
+        ("data.label.colum", "column"),
+        ("gate.champion.may_loose", "may_lose"),
+        ("convert.requird", "required"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_the_name_that_was_meant(path: str, near: str) -> None:
+    error = refusal(changed(path, 1))
+    assert error.path == path
+    assert f"unknown field; did you mean '{near}'?" in str(error)
+
+
+def test_a_field_like_no_other_is_refused_with_all_that_are_known() -> None:
+    text = str(refusal(changed("train.zzz", 1)))
+    assert "unknown field; known here: batch_size, epochs, optimizer, seed, stop" in text
+
+
+@pytest.mark.parametrize("field", ["name", "data", "model"])
+def test_a_missing_field_is_named(field: str) -> None:
+    error = refusal({name: value for name, value in DOCUMENT.items() if name != field})
+    assert (error.path, str(error)) == (field, f"my.yaml: {field}: this field is missing")
+
+
+def test_several_mistakes_are_told_at_once_and_no_more_than_five() -> None:
+    document = changed("train", {f"field_{letter}": 1 for letter in "abcdefg"})
+    text = str(refusal(document))
+    assert text.count("unknown field") == 5
+    assert text.endswith("and 2 more")
+
+
+def test_shares_that_leave_no_row_to_train_are_refused() -> None:
+    text = str(refusal(changed("data.split", {"kind": "exact", "validation": 0.4, "test": 0.6})))
+    assert "data.split" in text
+    assert "expected less than 1" in text
+
+
+def test_a_requirement_with_both_bounds_or_none_is_refused_at_its_place() -> None:
+    good = {"metric": "accuracy", "at_least": 0.5}
+    for bad in ({"metric": "accuracy"}, {**good, "at_most": 0.9}):
+        error = refusal(changed("gate.require", [good, bad]))
+        assert error.path == "gate.require.1"
+        assert "expected exactly one of at_least and at_most" in str(error)
+
+
+@pytest.mark.parametrize("value", [2, 17])
+def test_a_newer_format_is_refused_before_anything_in_it_is_judged(value: int) -> None:
+    error = refusal({"spec": value, "unheard": "of"})
+    assert error.path == "spec"
+    assert f"received {value}; this ferryman reads spec 1: a newer one is needed" in str(error)
+
+
+@pytest.mark.parametrize("value", [0, "1", None, True, 1.0, 1.5])
+def test_what_is_no_format_of_ours_is_refused(value: Any) -> None:
+    assert refusal(changed("spec", value)).path == "spec"
+
+
+@pytest.mark.parametrize(("text", "received"), [("", "an empty file"), ("- 1", "a list"), ("hello", "a str")])
+def test_a_file_that_holds_no_mapping_is_refused(text: str, received: str) -> None:
+    with pytest.raises(SpecError, match=f"received {received}, expected a mapping that starts with `spec: 1`"):
+        parse_spec(text)
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"absent\.yaml: no such file"):
+        load_spec(tmp_path / "absent.yaml")
+    (tmp_path / "latin.yaml").write_bytes("name: é".encode("latin-1"))
+    with pytest.raises(SpecError, match=r"latin\.yaml: cannot be read: .*expected a UTF-8 text file"):
+        load_spec(tmp_path / "latin.yaml")
+
+
+def test_half_a_character_in_a_quoted_text_is_refused_and_crashes_nothing() -> None:
+    with pytest.raises(SpecError):
+        parse_spec('spec: 1\nname: "\\ud800"\n')
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    (tmp_path / "mark.yaml").write_bytes(b"\xef\xbb\xbfspec: 1\n")
+    assert read_document(tmp_path / "mark.yaml") == {"spec": 1}
+
+
+def test_assignments_are_scalars_by_the_rules_of_yaml() -> None:
+    found = parse_assignments(["train.epochs=3", "train.optimizer.learning_rate=1e-3", "model.kind=no", "a=b=c", "b="])
+    assert found == {
+        "train.epochs": 3,
+        "train.optimizer.learning_rate": 0.001,
+        "model.kind": "no",
+        "a": "b=c",
+        "b": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["train.epochs"], "expected FIELD=VALUE"),
+        (["=3"], "expected FIELD=VALUE"),
+        (["a=1", " a =2"], "received a twice"),
+    ],
+)
+def test_what_is_no_assignment_is_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_assignments(texts)
+
+
+def test_an_override_reaches_the_spec_and_leaves_the_document_as_it_was() -> None:
+    before = spec_from(DOCUMENT).document()
+    kept = copy.deepcopy(before)
+    after = apply_overrides(before, {"train.epochs": 8, "train.optimizer.learning_rate": 0.25})
+    assert before == kept
+    spec = spec_from(after)
+    assert (spec.train.epochs, spec.train.optimizer.learning_rate) == (8, 0.25)
+
+
+def test_a_spec_is_loaded_with_overrides_of_defaults_that_it_does_not_write() -> None:
+    penguins = next(path for path in SPECS if path.stem == "penguins")
+    assert load_spec(penguins, {"train.seed": 9}).train.seed == 9
+    with pytest.raises(SpecError, match=r"train\.epochs: received 0, expected greater"):
+        load_spec(penguins, {"train.epochs": 0})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("gate.champion.may_lose", 1.0, "a run may set fields of train, model, data.window only"),
+        ("data.source", "x.csv", "a run may set fields of"),
+        ("training.epochs", 3, "a run may set fields of"),
+        ("train", 3, "a run may set fields of"),
+        ("train.epoch", 3, "unknown field; did you mean 'epochs'?"),
+        ("train.optimiser.learning_rate", 0.1, "unknown field; did you mean 'optimizer'?"),
+        ("train.epochs.many", 3, "unknown field: its parent is a single value"),
+        ("train.optimizer", "sgd", "single values only"),
+        ("model.hidden", 8, "single values only"),
+    ],
+)
+def test_an_override_that_may_not_be_is_refused_at_its_path(field: str, value: Any, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        apply_overrides(spec_from(DOCUMENT).document(), {field: value})
+    assert caught.value.path == field
+    assert message in str(caught.value)
+
+
+def test_the_digest_of_a_spec_knows_its_content_and_not_its_order() -> None:
+    assert spec_sha256({"a": 1, "b": 2}) == spec_sha256({"b": 2, "a": 1}) != spec_sha256({"a": 2, "b": 1})
+
+
+def test_the_schema_is_itself_a_good_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_the_schema_takes_every_spec_that_comes_along(path: Path) -> None:
+    jsonschema.Draft202012Validator(json_schema()).validate(read_document(path))
+    load_spec(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("modle", {}),
+        ("train.epoch", 3),
+        ("data.features.mass.mising", "mean"),
+        ("gate.champion.may_loose", 0.1),
+        ("train.epochs", "3"),
+        ("spec", 2),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(path: str, value: Any) -> None:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert validator.is_valid(DOCUMENT)
+    assert not validator.is_valid(changed(path, value))
