@@ -65,7 +65,7 @@ def compare(metric: str, target: np.ndarray, candidate: np.ndarray, champion: np
     """The paired comparison of two models' answers to the same rows, in a metric of the registry."""
     compute = METRICS[metric].compute
     values = compute(target, candidate), compute(target, champion)
-    difference = -worse_by(metric, *values)
+    difference = _better_by(metric, *values)
     if METRICS[metric].task == "class":
         differing = int(np.sum(candidate.argmax(axis=1) != champion.argmax(axis=1)))
     else:
@@ -79,7 +79,7 @@ def compare(metric: str, target: np.ndarray, candidate: np.ndarray, champion: np
 
     def better(chosen: np.ndarray) -> float:
         rows = target[chosen]
-        return -worse_by(metric, compute(rows, candidate[chosen]), compute(rows, champion[chosen]))
+        return _better_by(metric, compute(rows, candidate[chosen]), compute(rows, champion[chosen]))
 
     lower = float(np.quantile(_resampled(better, len(target), seed), 0.05))
     return Difference(*values, difference, lower, differing, "bootstrap")
@@ -111,6 +111,11 @@ def rows_needed(found: Difference, may_lose: float, rows: int) -> int | None:
     if room <= 0:
         return None
     return max(rows, math.ceil(rows * (distance / room) ** 2))
+
+
+def _better_by(metric: str, candidate: float, champion: float) -> float:
+    """`worse_by` the other way round; two equal models differ by 0 and not by -0."""
+    return 0.0 - worse_by(metric, candidate, champion)
 
 
 def _resampled(statistic, rows: int, seed: int) -> np.ndarray:  # type: ignore[no-untyped-def]

@@ -16,7 +16,7 @@ from ferryman.artifacts.evidence import (
 from ferryman.artifacts.resolved import Serving
 from ferryman.errors import ArtifactError
 from ferryman.metrics import METRICS
-from ferryman.spec.blocks import Gate, Requirement
+from ferryman.spec.blocks import Gate, Margin, Requirement
 
 
 def judge(
@@ -75,13 +75,18 @@ def _kind(
         return "hold"
     if all(reason.ok for reason in champion):
         return "promote"
-    undecided = (
+    return "insufficient" if _undecided(comparison, gate.champion, serves) else "hold"
+
+
+def _undecided(comparison: ChampionComparison | None, margin: Margin, serves: Serving | None) -> bool:
+    """Whether more test rows could decide for the candidate: a whole comparison, its difference within the margin."""
+    return (
         comparison is not None
-        and comparison.difference is not None
-        and math.isfinite(comparison.difference)
-        and comparison.difference >= -gate.champion.may_lose
+        and serves is not None
+        and not _no_comparison(comparison, margin, serves)
+        and all(value is not None and math.isfinite(value) for value in (comparison.difference, comparison.lower))
+        and (comparison.difference or 0.0) > -margin.may_lose
     )
-    return "insufficient" if undecided else "hold"
 
 
 def _content(content: str, serves: Serving | None) -> Iterable[Reason]:
@@ -124,15 +129,27 @@ def _champion(gate: Gate, evaluation: Evaluation, serves: Serving | None) -> Ite
     if serves is None:
         yield Reason(check=name, ok=True, text="nothing serves yet: a first model needs no champion")
         return
-    found, bound = evaluation.champion, -gate.champion.may_lose
-    if found is None or (found.version, found.digest) != (serves.version, serves.digest):
-        text = f"version {serves.version} serves and was not compared with"
-        yield Reason(check=name, ok=False, bound=bound, text=text)
-    elif found.not_comparable or found.lower is None or found.difference is None:
-        text = f"version {serves.version} cannot be compared with: {found.not_comparable or 'no numbers'}"
-        yield Reason(check=name, ok=False, bound=bound, text=text)
+    found, bound = evaluation.champion, 0.0 - gate.champion.may_lose
+    missing = _no_comparison(found, gate.champion, serves)
+    # What is None is said in `missing` already; the type checker wants it said again.
+    if missing or found is None or found.difference is None or found.lower is None:
+        yield Reason(check=name, ok=False, bound=bound, text=missing)
     else:
         yield _margin(name, found, found.difference, found.lower, bound)
+
+
+def _no_comparison(found: ChampionComparison | None, margin: Margin, serves: Serving) -> str:
+    """Why there is no comparison with what serves in the metric of the bound; empty when there is one."""
+    if found is None or (found.version, found.digest) != (serves.version, serves.digest):
+        return f"version {serves.version} serves and was not compared with"
+    if found.not_comparable:
+        return f"version {serves.version} cannot be compared with: {found.not_comparable}"
+    if found.metric != margin.metric:
+        return f"version {serves.version} was compared with in {found.metric}, the bound is on {margin.metric}"
+    numbers = (found.candidate, found.champion, found.difference, found.lower)
+    if any(number is None for number in numbers):
+        return f"version {serves.version} cannot be compared with: no numbers"
+    return ""
 
 
 def _margin(name: str, found: ChampionComparison, difference: float, lower: float, bound: float) -> Reason:
@@ -141,7 +158,7 @@ def _margin(name: str, found: ChampionComparison, difference: float, lower: floa
         f"{found.metric} {found.candidate:.4g} against {found.champion:.4g} of version {found.version} on {found.rows:,} rows: "
         f"better by {_signed(difference)}{scale}, surely by {_signed(lower)}, bound {_signed(bound)}"
     )
-    ok = lower >= bound
+    ok = math.isfinite(lower) and math.isfinite(difference) and lower >= bound
     if not ok and found.rows_needed:
         text += f"; about {found.rows_needed:,} test rows would decide it"
     return Reason(check=name, ok=ok, value=lower, bound=bound, text=text)
@@ -158,7 +175,7 @@ def _converted(conversion: Conversion) -> Reason:
     if chosen:
         lost = chosen.lost if chosen.lost is not None else math.nan
         text = f"{chosen.name} lost {lost:.4g} {conversion.metric} in conversion, may lose {conversion.may_lose:g}"
-        ok = lost <= conversion.may_lose
+        ok = math.isfinite(lost) and lost <= conversion.may_lose
         return Reason(check="converted", ok=ok, value=lost, bound=conversion.may_lose, text=text)
     why = "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)
     note = "" if conversion.required else " (not required: no TFLite file is published)"
@@ -181,7 +198,7 @@ def _served(check: ServingCheck) -> Iterable[Reason]:
             text = f"{answer.protocol} from {check.server}{stand_in}: {answer.reason}"
         yield Reason(
             check=f"served {answer.protocol}",
-            ok=answer.ok,
+            ok=answer.ok and math.isfinite(answer.largest_absolute),
             value=answer.largest_absolute,
             bound=check.absolute,
             text=text,

@@ -18,10 +18,11 @@ from ferryman.artifacts.step import StepRun, step
 from ferryman.golden.compare import compare
 from ferryman.golden.golden_set import GoldenSet, Tensors
 from ferryman.process import last_line
-from ferryman.serving.client import ServingClient, ServingError
+from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
 from ferryman.serving.config import ModelConfig
 from ferryman.serving.rest import RestClient
 from ferryman.serving.server import ServerProcess, start_server
+from ferryman.serving.tensors import TensorError
 
 if TYPE_CHECKING:
     from ferryman.spec.blocks import Tolerance
@@ -35,6 +36,9 @@ TIMED = 200
 
 LOAD_LIMIT = 300.0
 """Seconds until the model must be available."""
+
+ENDING = 5.0
+"""Seconds in which a server whose connection broke must be seen to end."""
 
 
 def check_serving(resolved: str, root: str, run_id: str, job: str, model: str, check: str) -> None:
@@ -86,10 +90,20 @@ def check_model(saved_model: Path, name: str, golden: GoldenSet, tolerance: Tole
 def _load(client: ServingClient, config: ModelConfig, server: ServerProcess) -> str:
     """Load the model; why that failed, or an empty text."""
     try:
+        return _loaded(client, config)
+    except ServerAwayError as error:
+        # The connection breaks an instant before the end of the process can be seen.
+        if server.process.wait(limit=ENDING).timed_out:
+            return f"no word from the server while it loaded: {error.message}"
+        return f"the server ended: {last_line(server.process.log)}"
+
+
+def _loaded(client: ServingClient, config: ModelConfig) -> str:
+    try:
         client.reload([config], timeout=LOAD_LIMIT)
+    except ServerAwayError:
+        raise
     except ServingError as error:
-        if server.process.poll():
-            return f"the server ended: {last_line(server.process.log)}"
         status = client.status(config.name).get(VERSION)
         return status.message if status and status.failed else error.message
     deadline = time.monotonic() + LOAD_LIMIT
@@ -147,7 +161,7 @@ def _check(protocol: str, golden: GoldenSet, ask: Callable[[], Tensors], report:
     common = {"protocol": protocol, "rows": len(golden)}
     try:
         found = compare(golden.answers, ask(), report.absolute, report.relative)
-    except (ServingError, KeyError, ValueError) as error:
+    except (ServingError, TensorError, KeyError, TypeError, ValueError) as error:
         worst = {"largest_absolute": float("nan"), "largest_relative": float("nan"), "labels_changed": 0}
         return AnswerCheck.model_validate({**common, **worst, "ok": False, "reason": f"no answer: {error}"})
     return AnswerCheck.model_validate(
