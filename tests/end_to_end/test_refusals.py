@@ -55,7 +55,7 @@ def test_a_source_that_cannot_be_had_is_named(user: User, source: str, code: int
         (("run",), 2, "SPEC"),
         (("run", "nowhere.yaml"), 2, "no such file"),
         (("run", "--resume", "never"), 2, "no run 'never'"),
-        (("predict", "flowers"), 2, "nothing yet"),
+        (("predict", "flowers"), 7, "ferryman serve"),
         (("rollback", "flowers", "--reason", "x"), 2, "no model yet"),
         (("runs", "show", "../.."), 2, "run id"),
         (("serve", "UPPER"), 2, "lower-case"),

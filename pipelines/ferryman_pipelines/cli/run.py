@@ -23,7 +23,6 @@ from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import summary
 from ferryman_pipelines.runners.request import FILE, RunRequest
 
-
 UNFINISHED: frozenset[Outcome] = frozenset({"running", "failed", "interrupted", "rolled_back"})
 """What can go on. Rolled back is among them: an interrupted run gave its own release up."""
 
