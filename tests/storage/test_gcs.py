@@ -15,7 +15,8 @@ import pytest
 
 from ferryman.errors import ArtifactError, UnavailableError, UsageError
 from ferryman.storage.inputs import open_pinned, pin
-from ferryman.storage.store import MissingFileError, open_store
+from ferryman.storage.store import open_store
+from ferryman.storage.uri import MissingFileError
 
 google_crc32c = pytest.importorskip("google_crc32c")
 pytest.importorskip("google.cloud.storage")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import DataError, UsageError
-from ferryman.storage.store import MissingFileError, copy, local_path, open_store, split_uri
+from ferryman.storage.store import copy, open_store
+from ferryman.storage.uri import MissingFileError, local_path, split_uri
 
 
 def test_what_was_written_is_read_listed_and_found(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec.targets import STEPS
 from ferryman.storage.local import atomic_write
 from ferryman.storage.lock import held, hold
-from ferryman.storage.store import local_path, scheme_of
+from ferryman.storage.uri import local_path, scheme_of
 
 RECORD: Final = "record.json"
 LOCK: Final = "lock"

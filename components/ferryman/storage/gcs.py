@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from ferryman.errors import UnavailableError, UsageError
-from ferryman.storage.store import MissingFileError, check_name
+from ferryman.storage.uri import MissingFileError, check_name
 
 
 class GoogleStore:

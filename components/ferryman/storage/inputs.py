@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ferryman.errors import ArtifactError, DataError, UsageError
 from ferryman.storage.local import CHUNK, link_new, partial_beside, sha256_file, sha256_stream, sync_folder
 from ferryman.storage.package import SCHEME, open_package_file
-from ferryman.storage.store import SCHEMES, is_regular, local_path, open_store, scheme_of, split_uri
+from ferryman.storage.store import SCHEMES, is_regular, open_store
+from ferryman.storage.uri import local_path, scheme_of, split_uri
 
 
 class PinnedSource(BaseModel):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ferryman.errors import DataError, UsageError
-from ferryman.storage.store import is_inside
+from ferryman.storage.uri import is_inside
 from ferryman.storage.wheel import cached_wheel, discard_wheel
 
 SCHEME: Final = "package"

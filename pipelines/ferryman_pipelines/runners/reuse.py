@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ferryman.artifacts.code import code_digest
 from ferryman.artifacts.manifest import digest_of, verify
 from ferryman.artifacts.run_store import Run
 from ferryman.errors import ArtifactError
 from ferryman.storage.local import atomic_write
-
-if TYPE_CHECKING:
-    from ferryman_pipelines.runners.tasks import Call
+from ferryman_pipelines.runners.call import Call
 
 NEVER = frozenset({"record"})
 """The record is merged anew whenever a run goes on."""

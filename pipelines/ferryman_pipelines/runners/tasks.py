@@ -6,11 +6,9 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ferryman.artifacts.fragment import Failure, Fragment
 from ferryman.artifacts.run_store import Run
@@ -18,37 +16,8 @@ from ferryman.artifacts.step import timestamp
 from ferryman.errors import StepError
 from ferryman.process import Finished, run
 from ferryman.spec.targets import StepOptions
+from ferryman_pipelines.runners.call import Call
 from ferryman_pipelines.runners.reuse import Reuse
-
-
-@dataclass(frozen=True)
-class Call:
-    """What KFP's command asks for: the source of one lightweight component, its function, its executor input."""
-
-    source: str
-    function: str
-    executor_input: dict[str, Any]
-
-    @classmethod
-    def parse(cls, command: Sequence[str]) -> Call:
-        """The call inside a lightweight component's command line; StepError when it is something else."""
-        values = {flag: command[at + 1] for at, flag in enumerate(command[:-1]) if flag.startswith("--")}
-        source = next(
-            (
-                word
-                for at, word in enumerate(command)
-                if command[at - 1 : at] and "ephemeral_component" in command[at - 1]
-            ),
-            None,
-        )
-        if source is None or "--executor_input" not in values or "--function_to_execute" not in values:
-            raise StepError(f"received a task that is no lightweight Python component: {command[:3]}")
-        return cls(source, values["--function_to_execute"], json.loads(values["--executor_input"]))
-
-    @property
-    def output_file(self) -> Path:
-        """Where KFP's executor says what came out."""
-        return Path(self.executor_input["outputs"]["outputFile"])
 
 
 class TaskRunner:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ferryman.artifacts.resolved import Serving
 from ferryman.errors import ArtifactError, UnavailableError, UsageError
 from ferryman.serving.record import FILE, parse_or_none, serving_now
-from ferryman.storage.store import local_path, scheme_of
+from ferryman.storage.uri import local_path, scheme_of
 
 
 def what_serves(group: str, model: str) -> Serving | None:
