@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 
 from ferryman.errors import FerrymanError, InterruptedRunError
@@ -23,6 +25,18 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+
+
+def program() -> str:
+    """What a person types to call us again: `ferryman`, or a path where the shell does not find this one by name."""
+    called = Path(sys.argv[0])
+    if called.name != "ferryman":
+        return "ferryman"
+    found = shutil.which("ferryman")
+    if found and Path(found).resolve() == called.resolve():
+        return "ferryman"
+    # As it was typed: a relative path stays short.
+    return str(called)
 
 
 def say(text: str = "") -> None:

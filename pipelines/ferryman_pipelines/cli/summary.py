@@ -8,6 +8,7 @@ from datetime import datetime
 from ferryman.artifacts.fragment import Fragment
 from ferryman.artifacts.record import Outcome, RunRecord
 from ferryman_pipelines.cli.home import Home
+from ferryman_pipelines.cli.output import program
 
 HEADLINES: dict[Outcome, str] = {
     "promoted": "promoted: the new version serves",
@@ -40,7 +41,7 @@ def summary(record: RunRecord, home: Home) -> str:
     lines += _release(record)
     lines += ["", *_next(record)]
     folder = home.runs / record.run
-    lines.append(f"  all of it: ferryman runs show {record.run} (folder: {folder})")
+    lines.append(f"  all of it: {program()} runs show {record.run} (folder: {folder})")
     return "\n".join(lines)
 
 
@@ -81,16 +82,14 @@ def _release(record: RunRecord) -> list[str]:
 
 
 def _next(record: RunRecord) -> list[str]:
-    name = record.name
+    name, ferryman = record.name, program()
     if record.outcome == "promoted":
-        return [
-            f"  next: {'ferryman serve':<{len(name) + 24}}(serves it here)",
-            f"        ferryman predict {name} FILE  (asks it)",
-        ]
+        serve, predict = f"{ferryman} serve", f"{ferryman} predict {name} FILE"
+        return [f"  next: {serve:<{len(predict)}}  (serves it here)", f"        {predict}  (asks it)"]
     if record.outcome in {"held", "insufficient"}:
         return ["  next: change the model or the data, or the bounds under `gate` in the spec, and run it again"]
     if record.outcome in {"failed", "interrupted", "running"}:
-        return [f"  next: ferryman run --resume {record.run}   (finished steps are not repeated)"]
+        return [f"  next: {ferryman} run --resume {record.run}   (finished steps are not repeated)"]
     if record.outcome == "conflict":
         return ["  next: run the spec again: it will compare with what serves now"]
     return []
