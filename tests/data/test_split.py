@@ -145,16 +145,17 @@ def test_remainders_decide_and_the_earlier_group_wins_a_tie() -> None:
 
 def test_the_rule_changes_with_all_that_decides_and_only_with_it() -> None:
     label, form = ClassLabel(kind="class", column="y"), CsvFormat()
-    base = HashSplit(kind="hash", key=("id",), seed=3)
+    base, key = HashSplit(kind="hash", key=("id",), seed=3), ["id"]
     others = [
         base.model_copy(update={"seed": 4}),
-        base.model_copy(update={"key": None}),
         base.model_copy(update={"test": 0.25}),
         base.model_copy(update={"validation": 0.25}),
         ExactSplit(seed=3),
     ]
-    assert split_rule(base, label, form) == split_rule(HashSplit(kind="hash", key=("id",), seed=3), label, form)
-    assert len({split_rule(options, label, form) for options in [base, *others]}) == 6
+    same = HashSplit(kind="hash", key=(0,), seed=3)
+    assert split_rule(base, label, form, key) == split_rule(same, label, form, key)
+    rules = {split_rule(options, label, form, key) for options in [base, *others]}
+    assert len(rules | {split_rule(base, label, form, columns) for columns in (["id", "x"], ["x", "id"])}) == 7
 
 
 def test_only_an_exact_split_depends_on_who_else_is_there() -> None:
@@ -163,10 +164,10 @@ def test_only_an_exact_split_depends_on_who_else_is_there() -> None:
     drop = number.model_copy(update={"missing": "drop"})
     null = CsvFormat(nulls=("", "NA"))
     circumstances = [(label, form), (number, form), (drop, form), (drop, null), (label, CsvFormat(header=False))]
-    assert len({split_rule(ExactSplit(), *each) for each in circumstances}) == 5
-    assert len({split_rule(HashSplit(kind="hash"), *each) for each in circumstances}) == 1
-    # Nulls matter only where rows without a label are left out.
-    assert split_rule(ExactSplit(), label, form) == split_rule(ExactSplit(), label, null)
+    assert len({split_rule(ExactSplit(), *each, ["a"]) for each in circumstances}) == 5
+    assert len({split_rule(HashSplit(kind="hash"), *each, ["a"]) for each in circumstances}) == 1
+    # Nulls matter only where rows without a label are left out, columns only where they decide.
+    assert split_rule(ExactSplit(), label, form, ["a"]) == split_rule(ExactSplit(), label, null, ["b"])
 
 
 def test_train_must_get_a_share() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ferryman.errors import ArtifactError
 from ferryman.golden.compare import Comparison, compare
 from ferryman.golden.golden_set import GoldenSet
 
@@ -87,8 +88,18 @@ def test_nothing_recorded_is_no_agreement() -> None:
 
 
 def test_a_golden_set_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
-    golden = GoldenSet([{"x": 1.5}, {"x": 2.5}], {"x": np.array([1.5, 2.5], np.float32)}, {}, RECORDED)
+    # Between the letters a line separator, a paragraph separator and a next line, which JSON writes as they are.
+    rows = [{"x": 1.5, "text": "a\u2028b\u2029c\u0085d"}, {"x": 2.5, "text": "plain\nline"}]
+    golden = GoldenSet(rows, {"x": np.array([1.5, 2.5], np.float32)}, {}, RECORDED)
     golden.write(tmp_path)
     again = GoldenSet.read(tmp_path)
     assert again.rows == golden.rows
     assert compare(golden.answers, again.answers, 0.0, 0.0).ok
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00", b"\x80\x04."])
+def test_a_torn_tensor_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    GoldenSet([{"x": 1.5}], {"x": np.array([1.5], np.float32)}, {}, {"value": np.zeros(1)}).write(tmp_path)
+    (tmp_path / "raw" / "0.npy").write_bytes(content)
+    with pytest.raises(ArtifactError, match="not a readable golden set"):
+        GoldenSet.read(tmp_path)

@@ -20,7 +20,7 @@ from ferryman.errors import DataError
 SIDES: Final = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 
-RULE_VERSION: Final = 1
+RULE_VERSION: Final = 2
 """Raised when the same rows would fall on other sides than before."""
 
 ID_BYTES: Final = 16
@@ -118,13 +118,20 @@ def hash_side(key: Sequence[str], options: HashSplit) -> int:
     return VALIDATION if place < int((options.test + options.validation) * 2**64) else TRAIN
 
 
-def split_rule(options: ExactSplit | HashSplit, label: ClassLabel | NumberLabel, form: CsvFormat) -> str:
+def split_rule(
+    options: ExactSplit | HashSplit, label: ClassLabel | NumberLabel, form: CsvFormat, key: Sequence[str | int]
+) -> str:
     """SHA-256 of all that decides a row's side beside the source's bytes.
+
+    `key` names the columns whose cells a `hash` split reads: with one column more or another in its place the same
+    row falls elsewhere.
 
     Under equal rules a row lies on the same side: for `exact` when the sources are equal too, for `hash` on any source.
     """
     document: dict[str, Any] = {"version": RULE_VERSION, **options.model_dump(mode="json")}
-    if options.kind == "exact":
+    if options.kind == "hash":
+        document["key"] = list(key)
+    else:
         # The side depends on all the other rows: on who is among them, and on their strata.
         document |= {"header": form.header, "label": [label.kind, label.column, label.missing]}
         document |= {"nulls": sorted(form.nulls)} if label.missing == "drop" else {}

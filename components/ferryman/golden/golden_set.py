@@ -15,6 +15,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -60,8 +61,10 @@ class GoldenSet:
                 part: {name: np.load(_inside(folder, file), allow_pickle=False) for name, file in index[part].items()}
                 for part in ("raw", "device", "answers")
             }
-            rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # Not splitlines(): it would split at U+2028 too, which JSON leaves as it is.
+            lines = (folder / "rows.jsonl").read_text(encoding="utf-8").split("\n")
+            rows = [json.loads(line) for line in lines if line]
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{folder}: not a readable golden set: {error}", str(folder)) from error
         if any(len(tensor) != len(rows) for part in parts.values() for tensor in part.values()):
             raise ArtifactError(f"{folder}: torn golden set: a tensor has not {len(rows)} rows", str(folder))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ferryman.artifacts.manifest import Manifest, read, seal, verify
 from ferryman.artifacts.model_card import FILE as CARD
+from ferryman.artifacts.model_card import ModelCard
 from ferryman.errors import ArtifactError
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.serving.record import version_folder
@@ -97,6 +98,19 @@ def find_copy(folder: Path, release: Release, above: int) -> int | None:
 def verify_version(folder: Path, model: str, number: int) -> None:
     """ArtifactError that names the file when a stored version is torn or altered."""
     verify(version_folder(folder, model, number), KIND)
+
+
+def card_of_version(place: Path, digest: str) -> ModelCard:
+    """The model card in the version's folder `place`.
+
+    Raises:
+        ArtifactError: the version is torn or altered, or was not copied from the model artifact `digest`.
+    """
+    verify(place, KIND)
+    found = Release.read(place / EXTRA / "release.json").digest
+    if found != digest:
+        raise ArtifactError(f"{place} was copied from the model {found[:12]}, expected {digest[:12]}", str(place))
+    return ModelCard.read(place / EXTRA / CARD)
 
 
 def golden_of(folder: Path, model: str, number: int) -> tuple[GoldenSet, Release]:

@@ -14,10 +14,12 @@ import pytest
 from road import Road, lay_road
 
 from ferryman.artifacts.evidence import Evaluation
+from ferryman.artifacts.manifest import digest_of, seal
 from ferryman.artifacts.model_card import ModelCard
 from ferryman.artifacts.resolved import ResolvedRun, Serving
 from ferryman.data.examples import Examples
-from ferryman.serving.store import EXTRA
+from ferryman.serving.release import Release
+from ferryman.serving.store import EXTRA, KIND
 from ferryman.steps.evaluate.evaluate import evaluate_model
 
 
@@ -86,8 +88,12 @@ def serve(tmp_path: Path) -> Callable[..., Road]:
             change(card)
         (place / EXTRA).mkdir(parents=True, exist_ok=True)
         ModelCard.model_validate(card).write(place / EXTRA / "model.json")
+        digest = digest_of(champion.model)
+        made = {"name": "r-1", "model": "penguins", "created": "2026", "artifact": str(champion.model)}
+        Release.model_validate({**made, "digest": digest, "content": "e" * 64}).write(place / EXTRA / "release.json")
+        seal(place, KIND, "a test")
         serves = Serving(
-            model="penguins", version=4, digest="d" * 64, content="e" * 64, epoch=1, generation=1, path=str(place)
+            model="penguins", version=4, digest=digest, content="e" * 64, epoch=1, generation=1, path=str(place)
         )
         resolved = ResolvedRun.parse(road.resolved).model_copy(update={"serves": serves}).text()
         return replace(road, resolved=resolved)

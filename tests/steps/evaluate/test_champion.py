@@ -65,6 +65,21 @@ def test_a_champion_that_reads_other_features_names_them(features: dict[str, Any
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": {"kind": "class", "column": "rent", "missing": "refuse"}},
+        {"label": {"kind": "class", "column": "price", "missing": "drop"}},
+        {"label": {"kind": "class", "column": "price", "missing": "refuse"}, "format": {"nulls": ["NA"]}},
+    ],
+)
+def test_a_champion_that_was_asked_for_another_label_is_not_comparable(changes: dict[str, Any]) -> None:
+    mine = card(HASH, label={"kind": "class", "column": "price", "missing": "refuse"}, format={"nulls": [""]})
+    assert not_comparable(mine, card(HASH, **{"format": {"nulls": [""]}, **changes})).startswith(
+        "the champion predicts another label: {'column': "
+    )
+
+
+@pytest.mark.parametrize(
     ("mine", "changes", "text"),
     [
         (EXACT, HASH, "its split has kind 'hash', this one 'exact'"),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.metrics
+from model_artifact import flip_a_byte
 
 from ferryman.artifacts.manifest import digest_of, verify
 from ferryman.artifacts.model_card import ModelCard
+from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.run_store import RunStore
 from ferryman.data.examples import Examples
 from ferryman.errors import ArtifactError
@@ -92,8 +95,10 @@ def test_the_pipeline_interface_is_given_every_metric_and_the_matrix(roads: Any,
 
 
 def test_a_champion_that_is_the_same_model_differs_in_no_row(roads: Any, serve: Any, evaluate: Any) -> None:
-    champion = evaluate(serve(roads("class"), roads("class"))).found.champion
-    assert (champion.version, champion.digest, champion.metric, champion.rows) == (4, "d" * 64, "accuracy", 120)
+    road = roads("class")
+    champion = evaluate(serve(road, road)).found.champion
+    digest = digest_of(road.model)
+    assert (champion.version, champion.digest, champion.metric, champion.rows) == (4, digest, "accuracy", 120)
     assert (champion.candidate, champion.champion, champion.difference) == pytest.approx((0.9, 0.9, 0.0))
     assert (champion.differing, champion.method, champion.not_comparable) == (0, "exact", None)
     assert -0.05 < champion.lower < 0
@@ -153,6 +158,25 @@ def test_a_champion_that_is_no_evidence_is_not_compared_and_says_why(
     assert (champion.lower, champion.difference, champion.champion, champion.rows_needed) == (None, None, None, None)
     assert "Cannot be compared: the champion" in done.page.read_text()
     assert done.found.metrics["accuracy"].value == pytest.approx(0.9)
+
+
+def test_a_champion_whose_files_are_not_whole_is_no_evidence(roads: Any, serve: Any, evaluate: Any) -> None:
+    road = serve(roads("class"), roads("class"))
+    place = Path(ResolvedRun.parse(road.resolved).serves.path)
+    flip_a_byte(next((place / "variables").glob("variables.data*")), at=200)
+    champion = evaluate(road).found.champion
+    assert "is not what its manifest says" in champion.not_comparable
+    assert (champion.lower, champion.champion) == (None, None)
+
+
+def test_a_champion_that_came_from_another_model_than_the_record_says_is_no_evidence(
+    roads: Any, serve: Any, evaluate: Any
+) -> None:
+    road = serve(roads("class"), roads("class"))
+    fixed = ResolvedRun.parse(road.resolved)
+    other = fixed.model_copy(update={"serves": fixed.serves.model_copy(update={"digest": "d" * 64})})
+    champion = evaluate(replace(road, resolved=other.text())).found.champion
+    assert "expected dddddddddddd" in champion.not_comparable
 
 
 def test_answers_that_are_no_numbers_leave_no_metric_and_are_counted(

@@ -11,6 +11,7 @@ import pytest
 from model_artifact import NAME, resolved_run, seal_model
 from newcomer import eventually
 
+from ferryman.artifacts.evidence import Conversion, ServingCheck, Verdict
 from ferryman.artifacts.manifest import digest_of, seal
 from ferryman.artifacts.resolved import Serving
 from ferryman.artifacts.run_store import RunStore
@@ -29,10 +30,21 @@ class Road:
     def __init__(self, folder: Path) -> None:
         self.folder, self.group = folder, folder / "group"
         self.model = seal_model(folder / "model")
-        for kind in EVIDENCE:
-            (folder / kind).mkdir()
-            (folder / kind / f"{kind}.json").write_text(kind)
-            seal(folder / kind, kind, "a test")
+        digest = digest_of(self.model)
+        self.write(Verdict(kind="promote", model=digest, content="c" * 64, reasons=[]))
+        self.write(
+            Conversion(
+                **{"model": digest, "required": False, "metric": "accuracy", "may_lose": 0.1, "rungs": [], "rows": 5},
+                **{"chosen": None, "transform_ids_differ": 0, "transform_largest_difference": 0.0},
+            )
+        )
+        self.write(ServingCheck(model=digest, server="a server", stand_in=True, answers=[], absolute=0.1, relative=0.1))
+
+    def write(self, document: Verdict | Conversion | ServingCheck) -> None:
+        kind = {Verdict: "verdict", Conversion: "conversion", ServingCheck: "serving_check"}[type(document)]
+        (self.folder / kind).mkdir(exist_ok=True)
+        document.write(self.folder / kind / f"{kind}.json")
+        seal(self.folder / kind, kind, "a test")
 
     def run(self, *, group: str | None = None, serves: Serving | None = None) -> None:
         resolved = resolved_run(
@@ -156,6 +168,24 @@ def test_evidence_that_was_altered_is_refused_before_anything_is_asked(kind: str
     file = "preprocess.json" if kind == "model" else f"{kind}.json"
     (road.folder / kind / file).write_text("altered")
     with pytest.raises(ArtifactError, match=f"{file} is not what its manifest says"):
+        road.run()
+    assert road.asked() == []
+
+
+@pytest.mark.parametrize("kind", ["hold", "insufficient", "nothing_new"])
+def test_a_model_that_the_gate_did_not_promote_is_not_released(kind: Any, road: Road) -> None:
+    road.write(Verdict(kind=kind, model=digest_of(road.model), content="c" * 64, reasons=[]))
+    with pytest.raises(ArtifactError, match=f"the gate says {kind}, expected promote"):
+        road.run()
+    assert road.asked() == []
+
+
+@pytest.mark.parametrize("kind", EVIDENCE)
+def test_evidence_of_another_model_releases_nothing(kind: str, road: Road) -> None:
+    documents = {"verdict": Verdict, "conversion": Conversion, "serving_check": ServingCheck}
+    found = documents[kind].read(road.folder / kind / f"{kind}.json")
+    road.write(found.model_copy(update={"model": "d" * 64}))
+    with pytest.raises(ArtifactError, match=f"{kind}.json judges the model dddddddddddd"):
         road.run()
     assert road.asked() == []
 

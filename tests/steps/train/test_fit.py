@@ -58,8 +58,11 @@ def test_fitting_stops_when_the_metric_no_longer_gets_better_and_keeps_the_best_
     assert not np.array_equal(seen[1], seen[4])
 
 
-def test_without_a_stop_all_epochs_run_and_the_last_weights_stay(make_model: Any, make_rows: Any) -> None:
-    history, _ = fitted(make_model, make_rows, Scripted([0.9, 0.1, 0.1]), epochs=3)
+@pytest.mark.parametrize("patience", [0, 3])
+def test_without_a_stop_all_epochs_run_and_the_last_weights_stay(
+    make_model: Any, make_rows: Any, patience: int
+) -> None:
+    history, _ = fitted(make_model, make_rows, Scripted([0.9, 0.1, 0.1]), epochs=3, patience=patience)
     assert (history.best, [epoch["epoch"] for epoch in history.epochs]) == (3, [1, 2, 3])
 
 

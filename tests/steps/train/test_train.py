@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from ferryman.errors import StepError
 from ferryman.features import device_reference, features_from
 from ferryman.golden.compare import compare
 from ferryman.golden.golden_set import GoldenSet
+from ferryman.models.core import NumberHead
 from ferryman.spec import spec_from
-from ferryman.steps.train.train import train_model
+from ferryman.steps.train.train import model_card, train_model
 
 FEATURES = {
     "mass": {"kind": "number", "missing": "mean"},
@@ -216,3 +218,17 @@ def test_a_wild_learning_rate_leaves_advice_and_no_artifact(tmp_path: Path) -> N
     fragment = RunStore(tmp_path / "runs").run("r1").fragment("train")
     assert fragment is not None
     assert (fragment.state, fragment.error and fragment.error.kind) == ("failed", "StepError")
+
+
+def test_labels_in_another_unit_make_another_model_of_the_same_weights(
+    tmp_path: Path, make_model: Any, make_rows: Any
+) -> None:
+    spec = ResolvedRun.parse(resolved("number")).read_spec()
+    schema = Examples(write_examples(tmp_path / "examples", "number")).schema
+    model = make_model(make_rows(64, 1), NumberHead(4.0, 2.0))
+    contents = [
+        model_card(spec, schema, replace(model, head=NumberHead(mean, deviation))).content
+        for mean, deviation in ((4.0, 2.0), (8.0, 2.0), (4.0, 4.0), (4.0, 2.0))
+    ]
+    assert len(set(contents)) == 3
+    assert contents[0] == contents[3]

@@ -22,6 +22,8 @@ def not_comparable(candidate: ModelCard, champion: ModelCard) -> str:
             if champion.features.get(name) != candidate.features.get(name)
         )
         return f"the champion reads other features: {', '.join(changed)}"
+    if _asked(champion) != _asked(candidate):
+        return f"the champion predicts another label: {_asked(champion)}, the candidate {_asked(candidate)}"
     return _may_have_trained_on_them(candidate.split, champion.split)
 
 
@@ -30,6 +32,12 @@ def in_order(answers: np.ndarray, champion: ModelCard, candidate: ModelCard) -> 
     if candidate.task == "number":
         return answers
     return answers[:, [champion.classes.index(name) for name in candidate.classes]]
+
+
+def _asked(card: ModelCard) -> dict[str, Any]:
+    """What a model is asked for: the label's column, and which rows have one."""
+    asked = {name: card.label.get(name) for name in ("column", "missing")}
+    return asked | {"nulls": sorted(card.format.get("nulls", []))}
 
 
 def _may_have_trained_on_them(candidate: dict[str, Any], champion: dict[str, Any]) -> str:

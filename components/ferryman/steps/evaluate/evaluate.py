@@ -14,10 +14,12 @@ from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun, Serving
 from ferryman.artifacts.step import Scores, StepRun, step
 from ferryman.data.examples import Examples
+from ferryman.errors import ArtifactError
 from ferryman.metrics import METRICS
 from ferryman.metrics.intervals import compare, interval, rows_needed
 from ferryman.metrics.scores import confusion_matrix, per_class
 from ferryman.reports.evaluation import evaluation_page
+from ferryman.serving.store import card_of_version
 from ferryman.steps.evaluate.answers import answers, targets
 from ferryman.steps.evaluate.champion import in_order, not_comparable
 
@@ -105,8 +107,12 @@ def judge_champion(
 ) -> ChampionComparison:
     """The candidate against what serves, on the rows of `table`; why not, where the two cannot be compared."""
     place = Path(serves.path)
-    other = ModelCard.read(place / "assets.extra" / "ferryman" / FILE)
     common = ChampionComparison(version=serves.version, digest=serves.digest, metric=margin.metric, rows=len(target))
+    try:
+        other = card_of_version(place, serves.digest)
+    except ArtifactError as error:
+        # A champion that was altered may look worse than it is, and a worse candidate better than it.
+        return common.model_copy(update={"not_comparable": f"its files are not whole: {error}"})
     reason = not_comparable(card, other)
     if reason:
         return common.model_copy(update={"not_comparable": reason})

@@ -32,6 +32,8 @@ class Prepared:
     """Rows whose text stood in the file before; `exact` may put equal rows on different sides, `hash` never does."""
 
     classes: list[str] | None
+    rule: str
+    """SHA-256 of all that decides a row's side, beside the source's bytes."""
 
     @property
     def headline(self) -> str:
@@ -63,7 +65,7 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
             "rows_dropped": prepared.dropped,
             "rows_repeated": prepared.repeated,
             "classes": prepared.classes,
-            "split_rule": reading.rule,
+            "split_rule": prepared.rule,
         }
 
 
@@ -88,7 +90,7 @@ def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prep
     }
     # An id is the digest itself for the first of equal rows, and another hash for the others.
     repeated = int((ids != np.frombuffer(digests, dtype=np.uint8).reshape(ids.shape)).any(axis=1).sum())
-    prepared = Prepared(sizes, rows.dropped, repeated, classes)
+    prepared = Prepared(sizes, rows.dropped, repeated, classes, reading.rule(rows.key))
     writer.write_schema(_schema(source, reading, table, prepared))
     writer.write_statistics()
     return prepared
@@ -106,7 +108,7 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
         },
         "label": reading.label.model_dump(mode="json"),
         "format": reading.format.model_dump(mode="json"),
-        "split": {**split.model_dump(mode="json"), "rule": reading.rule, "sizes": prepared.sizes},
+        "split": {**split.model_dump(mode="json"), "rule": prepared.rule, "sizes": prepared.sizes},
         "source": {"name": source.name, "sha256": source.sha256},
         "rows_dropped": prepared.dropped,
         "rows_repeated": prepared.repeated,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,10 +30,9 @@ class Reading:
     label: ClassLabel | NumberLabel
     split: ExactSplit | HashSplit
 
-    @property
-    def rule(self) -> str:
-        """SHA-256 of all that decides a row's side, beside the source's bytes."""
-        return split_rule(self.split, self.label, self.format)
+    def rule(self, key: Sequence[str | int]) -> str:
+        """SHA-256 of all that decides a row's side, beside the source's bytes; `key` as in `Rows`."""
+        return split_rule(self.split, self.label, self.format, key)
 
 
 @dataclass
@@ -54,6 +53,9 @@ class Rows:
 
     codes: array[int] = field(default_factory=lambda: array("i"))
     """The labels of a class task as offsets into `names`, else empty."""
+
+    key: tuple[str | int, ...] = ()
+    """Names of the columns whose cells decide the side (`split: {kind: hash}`); their indexes where none has a name."""
 
     names: dict[str, int] = field(default_factory=dict)
     """Class name -> its code, in the order of appearance."""
@@ -92,7 +94,7 @@ def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
     position = table.header.position(label.column, "label")
     columns.refuse(position)
     key = _key(table.header, split)
-    rows = Rows()
+    rows = Rows(key=tuple(table.header.name(at) for at in (range(table.header.width) if key is None else key)))
     for batch in table.batches():
         labels = read_labels(batch, position, label, nulls)
         kept = [row for row, value in enumerate(labels) if value is not None]

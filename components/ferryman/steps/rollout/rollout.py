@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from ferryman.artifacts.evidence import Conversion, ServingCheck, Verdict
 from ferryman.artifacts.manifest import digest_of
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import step
-from ferryman.errors import UnavailableError, UsageError
+from ferryman.errors import ArtifactError, UnavailableError, UsageError
 from ferryman.serving.record import Ended
 from ferryman.serving.release import Release, create_release, read_aborts, read_end
 
@@ -25,6 +26,7 @@ def release_model(
     """Ask the group to release the model that the gate promoted; how that ended is a fact on the record, no error.
 
     Raises:
+        ArtifactError: an input is torn or altered, or the verdict is not to promote this very model.
         UnavailableError: the release has not ended in time (it goes on: a resumed run waits for it again).
     """
     with step("rollout", root, run_id, job) as run:
@@ -34,6 +36,7 @@ def release_model(
         manifest = run.input(Path(model), kind="model")
         for path, kind in ((conversion, "conversion"), (check, "serving_check"), (verdict, "verdict")):
             run.input(Path(path), kind=kind)
+        check_evidence(manifest.digest, Path(conversion), Path(check), Path(verdict))
         card, served = ModelCard.read(Path(model) / FILE), fixed.read_spec().gate.served
         group = Path(fixed.group)
         release = Release(
@@ -55,6 +58,27 @@ def release_model(
         end = _wait(group, release.name)
         run.facts |= {"terminal": end.state, "version": end.version, "why": end.why}
         run.headline = headline(release, end)
+
+
+def check_evidence(model: str, conversion: Path, check: Path, verdict: Path) -> None:
+    """Refuse to release a model (by digest) that the gate did not promote, or that the evidence does not speak of.
+
+    Raises:
+        ArtifactError: a document is missing or not readable, says otherwise, or judges another model.
+    """
+    decided = Verdict.read(verdict / "verdict.json")
+    if decided.kind != "promote":
+        raise ArtifactError(f"{verdict}: the gate says {decided.kind}, expected promote", "verdict.json")
+    documents = {
+        "verdict.json": decided.model,
+        "conversion.json": Conversion.read(conversion / "conversion.json").model,
+        "serving_check.json": ServingCheck.read(check / "serving_check.json").model,
+    }
+    for name, judged in documents.items():
+        if judged != model:
+            raise ArtifactError(
+                f"{name} judges the model {judged[:12]}, expected {model[:12]}: run the gate again", name
+            )
 
 
 def headline(release: Release, end: Ended) -> str:

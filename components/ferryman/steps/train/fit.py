@@ -80,7 +80,7 @@ def fit(
             best, waited, history.best, weights = score, 0, epoch, core.trained.get_weights()
         else:
             waited += 1
-        if waited >= plan.patience:
+        if plan.stop_metric and waited >= plan.patience:
             break
     core.trained.set_weights(weights)
     return history

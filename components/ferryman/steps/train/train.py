@@ -105,7 +105,8 @@ def write_model(spec: Spec, examples: Examples, training: Training, folder: Path
 def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> ModelCard:
     """What a reader must know of the model; `content` is the hash of what it knows."""
     document = spec.document()
-    classes = list(model.head.classes) if isinstance(model.head, ClassHead) else []
+    head = model.head
+    classes = list(head.classes) if isinstance(head, ClassHead) else []
     knows = {
         "model": document["model"],
         "features": {name: feature.model_dump(mode="json") for name, feature in model.features.items()},
@@ -113,6 +114,9 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
         "label": document["data"]["label"],
         "classes": classes,
     }
+    if isinstance(head, NumberHead):
+        # No weights, and yet learned: labels in another unit make another model of the same weights.
+        knows["head"] = {"mean": head.mean, "deviation": head.deviation}
     return ModelCard(
         name=spec.name,
         task=spec.task,
