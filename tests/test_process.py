@@ -129,6 +129,18 @@ def test_terminate_asks_first_and_kills_then(tmp_path: Path) -> None:
     assert stubborn.terminate(grace=0.2).signal == signal.SIGKILL
 
 
+def test_nobody_is_killed_in_the_place_of_a_child_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = process.spawn(["true"], log=tmp_path / "a.log")
+    assert child.wait().ok
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda number, _: killed.append(number))
+    child.kill()
+    child.terminate()
+    assert killed == []
+
+
 def test_a_long_error_text_is_cut_to_one_line() -> None:
     text = process.one_line(ValueError("first\n" + "x" * 10_000))
     assert text.startswith("ValueError: first x")

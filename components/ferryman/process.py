@@ -140,7 +140,11 @@ class Process:
         return self.wait()
 
     def kill(self) -> None:
-        """Kill its whole session at once."""
+        """Kill its whole session at once; one that has ended stays as it is: its number may be another's by now."""
+        if self._finished is None:
+            self._kill_session()
+
+    def _kill_session(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signals.SIGKILL)
 
@@ -152,7 +156,7 @@ class Process:
         code = os.waitstatus_to_exitcode(status)
         self._popen.returncode = code
         # A member of its session that outlives it would be an orphan.
-        self.kill()
+        self._kill_session()
         return Finished(
             argv=self.argv,
             exit_code=code if code >= 0 else None,

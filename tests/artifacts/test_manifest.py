@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,12 @@ def test_a_manifest_cannot_lead_out_of_its_folder(artifact: Path, name: str) -> 
 def test_a_link_is_refused_when_sealing(artifact: Path) -> None:
     (artifact / "link").symlink_to("/etc/hostname")
     with pytest.raises(ArtifactError, match="link is a link"):
+        manifest.seal(artifact, "model", "test")
+
+
+def test_a_pipe_is_refused_when_sealing(artifact: Path) -> None:
+    os.mkfifo(artifact / "pipe")
+    with pytest.raises(ArtifactError, match="pipe is no regular file"):
         manifest.seal(artifact, "model", "test")
 
 

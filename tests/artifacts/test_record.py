@@ -86,6 +86,36 @@ def test_a_run_that_goes_on_is_not_shown_as_it_had_ended(tmp_path: Path) -> None
     assert (run.end(), read_record(run).outcome) == (None, "running")
 
 
+def test_what_an_earlier_attempt_said_does_not_decide_what_this_one_comes_to(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    failed = Failure(kind="StepError", text="the disk is full", exit_code=5)
+    run.write_fragment(fragment("train", attempt=3))
+    run.write_fragment(fragment("convert", "failed", error=failed))
+    run.write_fragment(fragment("rollout", facts={"terminal": "RolledBack"}, attempt=2))
+    assert write_record(run).outcome == "rolled_back"
+    run.reopen()
+    again = read_record(run)
+    assert (again.outcome, [step.step for step in again.steps]) == ("running", ["train"])
+    run.write_fragment(verdict("hold"))
+    assert write_record(run).outcome == "held"
+    rollout = run.fragment("rollout")
+    assert rollout is not None
+    assert (rollout.state, rollout.attempt) == ("stale", 2), "its attempts go on counting"
+
+
+def test_a_release_that_was_promoted_stands_when_the_run_goes_on(tmp_path: Path) -> None:
+    run = RunStore(tmp_path).run("r")
+    run.write_fragment(fragment("rollout", facts={"terminal": "Promoted"}))
+    run.reopen()
+    assert read_record(run).outcome == "promoted"
+
+
+def test_an_end_that_no_step_caused_has_its_own_exit_code() -> None:
+    end = End(state="FAILED", reason="no group process can run", exit_code=7, at=AT)
+    record = merge("r", [fragment("train")], {}, end)
+    assert (record.outcome, record.exit_code, record.reason) == ("failed", 7, "no group process can run")
+
+
 def test_runs_are_listed_in_the_order_in_which_they_were_asked_for(tmp_path: Path) -> None:
     for name, created in (("b-1", "2026-01-03"), ("a-1", "2026-01-04"), ("c-1", "2026-01-02")):
         folder = RunStore(tmp_path).run(name).folder

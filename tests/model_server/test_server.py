@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,8 @@ import grpc
 import numpy as np
 import pytest
 from newcomer import eventually
+
+from ferryman.model_server import rest
 
 ROWS = np.array([[1, 2], [3, 4.5]], np.float32)
 FIRST, SECOND = [30.0, 75.0], [300.0, 750.0]
@@ -387,6 +390,24 @@ def test_rest_reads_a_compressed_body(server: Any) -> None:
     body = gzip.compress(b'{"signature_name": "only", "instances": [[1, 2]]}')
     answer = server.http("POST", "/v1/models/m/versions/1:predict", body, Content_Encoding="gzip")
     assert answer.body == {"predictions": [30.0]}
+    two = gzip.compress(b'{"signature_name": "only", ') + gzip.compress(b'"instances": [[1, 2]]}')
+    assert server.http("POST", "/v1/models/m/versions/1:predict", two, Content_Encoding="gzip").body == answer.body
+
+
+@pytest.mark.parametrize(("body", "why"), [(b"no gzip", "incorrect header check"), (gzip.compress(b"{}")[:-3], "end")])
+def test_rest_refuses_a_compressed_body_that_is_damaged(server: Any, body: bytes, why: str) -> None:
+    answer = server.http("POST", "/v1/models/m:predict", body, Content_Encoding="gzip")
+    assert answer.status == 400
+    assert "Failed to decompress request body" in answer.body["error"]
+    assert why in answer.body["error"]
+
+
+def test_a_small_body_that_unpacks_to_more_than_is_accepted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "LARGEST_BODY", 1000)
+    assert len(rest._decompressed(gzip.compress(b" " * 1000))) == 1000
+    for bomb in (gzip.compress(b" " * 1001), gzip.compress(b" " * 600) * 2):
+        with pytest.raises(zlib.error, match="more than 1000 bytes"):
+            rest._decompressed(bomb)
 
 
 @pytest.mark.parametrize(

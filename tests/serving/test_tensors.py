@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ferryman.serving.protocol import tensor_pb2, types_pb2
-from ferryman.serving.tensors import DTYPES, LARGEST, TensorError, from_proto, to_proto
+from ferryman.serving.tensors import DTYPES, LARGEST_FILL, TensorError, from_proto, to_proto
 
 ARRAYS = {
     "float32": np.array([[1.5, -0.0, np.inf], [np.nan, 1e-38, 3.4e38]], np.float32),
@@ -122,8 +122,8 @@ def proto(dtype: int, shape: list[int], **fields: Any) -> Any:
         (proto(types_pb2.DT_FLOAT, [1], float_val=[1, 2]), "received 2 values for a tensor of 1 elements"),
         (proto(types_pb2.DT_STRING, [0], string_val=[b"x"]), "received 1 values for a tensor of 0 elements"),
         (proto(types_pb2.DT_FLOAT, [-1]), "received a tensor of shape [-1], expected no negative size"),
-        (proto(types_pb2.DT_UINT8, [LARGEST, 2]), "elements are too many"),
-        (proto(types_pb2.DT_UINT8, [2**62, 2**62]), "elements are too many"),
+        (proto(types_pb2.DT_UINT8, [LARGEST_FILL, 2], int_val=[7]), "received 1 values for a tensor of 536,870,912 elements"),
+        (proto(types_pb2.DT_STRING, [2**62, 2**62]), "too many to repeat the last one"),
         (proto(types_pb2.DT_COMPLEX64, [1]), "dtype 8, expected one of float32"),
         (proto(0, [1]), "dtype 0, expected one of float32"),
     ],

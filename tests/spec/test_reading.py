@@ -265,3 +265,13 @@ def test_the_schema_refuses_what_the_reader_refuses(path: str, value: Any) -> No
     validator = jsonschema.Draft202012Validator(json_schema())
     assert validator.is_valid(DOCUMENT)
     assert not validator.is_valid(changed(path, value))
+
+
+def test_the_hash_of_a_spec_is_the_same_wherever_its_inputs_lie() -> None:
+    def hashed(place: str, digest: str) -> str:
+        source = {"name": "a.csv", "uri": f"file:///{place}/inputs/1", "sha256": digest * 64}
+        return spec_sha256({"name": "m", "data": {"source": source, "nulls": ["uri"]}})
+
+    assert hashed("home/ada", "1") == hashed("srv", "1")
+    assert hashed("srv", "1") != hashed("srv", "2")
+    assert spec_sha256({"uri": "a"}) != spec_sha256({"uri": "b"}), "only what is pinned by digest has a place"

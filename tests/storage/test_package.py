@@ -102,10 +102,13 @@ def test_an_index_that_does_not_answer_is_no_fault_of_the_source(
         read("package://tulips@1.3/tulips/rows.csv", tmp_path / "cache")
 
 
-def test_an_editable_install_is_not_asked_for_its_files(tmp_path: Path, installed: Put, index: Put) -> None:
+@pytest.mark.parametrize("spaces", ["", " "])
+def test_an_editable_install_is_not_asked_for_its_files(
+    tmp_path: Path, installed: Put, index: Put, spaces: str
+) -> None:
     site = installed("tulips", "1.2", {"tulips.pth": b""})
     direct = site / "tulips-1.2.dist-info" / "direct_url.json"
-    direct.write_text('{"dir_info": {"editable": true}, "url": "file:///src/tulips"}')
+    direct.write_text(f'{{"dir_info":{spaces}{{"editable":{spaces}true}},{spaces}"url":{spaces}"file:///src/tulips"}}')
     index("tulips", "1.2", {"tulips/rows.csv": b"released\n"})
     assert read("package://tulips@1.2/tulips/rows.csv", tmp_path / "cache") == b"released\n"
     with pytest.raises(DataError, match="from a folder, without a list of its files"):

@@ -24,7 +24,9 @@ class Fragment(Evidence):
     attempt: int = 1
     """How often the step was started in this run, from 1."""
 
-    state: Literal["running", "done", "failed"]
+    state: Literal["running", "done", "failed", "stale"]
+    """Stale: it is from an earlier attempt, and the run that goes on has not come to it again."""
+
     started: str
     ended: str | None = None
     seconds: float | None = None
@@ -40,10 +42,18 @@ class Fragment(Evidence):
     reused: bool = False
     """True when a resumed run took this step's earlier result."""
 
+    @property
+    def final(self) -> bool:
+        """Whether asking again could change nothing: a release that was not promoted may be asked for again."""
+        return self.state == "done" and (self.step != "rollout" or self.facts.get("terminal") == "Promoted")
+
 
 class End(Evidence):
     """`ended.json`: how the orchestration ended, as whoever watched it saw it."""
 
     state: Literal["SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED"]
     reason: str = ""
+    exit_code: int | None = None
+    """What the failure asks for, where it was none of a step."""
+
     at: str

@@ -121,7 +121,11 @@ def _walk(folder: Path) -> list[str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise ArtifactError(f"{folder}: {name} is a link; an artifact holds files only", name)
-        if path.is_file() and name != NAME:
+        if path.is_dir():
+            continue
+        if not path.is_file():
+            raise ArtifactError(f"{folder}: {name} is no regular file; an artifact holds files only", name)
+        if name != NAME:
             names.append(name)
     return names
 

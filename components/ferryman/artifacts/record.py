@@ -82,7 +82,7 @@ class RunRecord(Evidence):
 
 def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], end: End | None) -> RunRecord:
     """The record of `run`; the same fragments, request and end always give the same record."""
-    steps = list(fragments)
+    steps = [step for step in fragments if step.state != "stale"]
     by_name = {step.step: step for step in steps}
     resolved = by_name["resolve"].facts if "resolve" in by_name else {}
     failed = next((step for step in steps if step.state == "failed"), None)
@@ -91,7 +91,7 @@ def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], e
         run=run,
         name=str(resolved.get("name", request.get("name", ""))),
         outcome=outcome,
-        exit_code=failed.error.exit_code if outcome == "failed" and failed and failed.error else EXIT_CODES[outcome],
+        exit_code=_exit_code(outcome, failed, end),
         reason=_reason(outcome, failed, end),
         started=min((step.started for step in steps), default=str(request.get("created", ""))),
         ended=max((step.ended for step in steps if step.ended), default=end.at if end else ""),
@@ -150,6 +150,15 @@ def _verdict(steps: Mapping[str, Fragment]) -> dict[str, Any]:
 def _mapping(value: Any) -> dict[str, Any]:
     """`value`, or nothing: facts come from files that a newer or another hand may have written."""
     return value if isinstance(value, dict) else {}
+
+
+def _exit_code(outcome: Outcome, failed: Fragment | None, end: End | None) -> int:
+    """The failure's own code where it has one."""
+    if outcome == "failed" and failed and failed.error:
+        return failed.error.exit_code
+    if outcome == "failed" and end and end.exit_code is not None:
+        return end.exit_code
+    return EXIT_CODES[outcome]
 
 
 def _reason(outcome: Outcome, failed: Fragment | None, end: End | None) -> str:

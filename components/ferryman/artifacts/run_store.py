@@ -71,6 +71,17 @@ class Run:
         """Forget how it ended, and the record of that: the run goes on."""
         for name in ("ended.json", RECORD):
             (self.folder / name).unlink(missing_ok=True)
+        for fragment in self.fragments():
+            if not fragment.final:
+                # Its attempt goes on counting; what it said must not decide what this attempt comes to.
+                said_nothing: dict[str, Any] = {
+                    "state": "stale",
+                    "error": None,
+                    "facts": {},
+                    "headline": "",
+                    "metrics": {},
+                }
+                self.write_fragment(fragment.model_copy(update=said_nothing))
 
     def lock(self) -> AbstractContextManager[None]:
         """Be the one who runs it; UnavailableError when somebody else does."""

@@ -138,8 +138,9 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
         yield at_work
         at_work.seal()
     except BaseException as error:
-        at_work.discard()
+        # Said first: what cannot be removed must not hide why the step failed.
         finish("failed", error)
+        at_work.discard()
         raise
     finish("done")
     if at_work.headline:

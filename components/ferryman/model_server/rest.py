@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import logging
 import math
@@ -112,8 +111,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if self.headers.get("Content-Encoding", "").lower() == "gzip":
             try:
-                return gzip.decompress(body)
-            except (OSError, EOFError, zlib.error) as error:
+                return _decompressed(body)
+            except (EOFError, zlib.error) as error:
                 raise Refusal(core.INVALID_ARGUMENT, f"Failed to decompress request body: {error}") from error
         return body
 
@@ -141,6 +140,22 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _decompressed(body: bytes) -> bytes:
+    """The bytes of a gzip stream (of one member or several), up to `LARGEST_BODY`."""
+    parts, size = [], 0
+    while body:
+        # 31: a gzip header, and its check sum at the end. Source: zlib manual, inflateInit2.
+        stream = zlib.decompressobj(31)
+        parts.append(stream.decompress(body, LARGEST_BODY - size + 1))
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
+            raise zlib.error(f"it unpacks to more than {LARGEST_BODY} bytes")
+        if not stream.eof:
+            raise EOFError("it ends before its end")
+        body = stream.unused_data
+    return b"".join(parts)
 
 
 def predict(manager: Manager, name: str, number: int | None, label: str | None, body: bytes) -> str:

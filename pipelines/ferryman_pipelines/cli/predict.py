@@ -103,14 +103,16 @@ def raw_batches(stream: BinaryIO, name: str, card: ModelCard) -> Iterator[dict[s
 def _asked(
     address: str, model: str, version: int | None, raw: Mapping[str, np.ndarray], card: ModelCard
 ) -> list[dict[str, Any]]:
-    from ferryman.serving.client import ServingClient, ServingError
+    from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
 
     try:
         with ServingClient(address) as client:
             label = "stable" if version is None else None
             outputs = client.predict(model, raw, version=version, label=label, timeout=60.0).outputs
-    except ServingError as error:
+    except ServerAwayError as error:
         raise UnavailableError(f"the server at {address} does not answer: {error}") from error
+    except ServingError as error:
+        raise UsageError(f"the server at {address} refuses: {error.message}") from error
     if card.task == "number":
         return [{"value": float(value)} for value in outputs["value"]]
     return [

@@ -58,7 +58,7 @@ def run(
     else:
         if set_ or targets or group or on != "local":
             raise UsageError("a run goes on as it was asked for: --set, --on, --targets and --group need a new run")
-        request = RunRequest.read(find_run(str(resume)).folder / FILE)
+        request = _found(find_run(str(resume)).folder, place)
         ended = read_record(find_run(request.run))
         if ended.outcome not in UNFINISHED:
             say(f"run {request.run} has ended; a new one takes: ferryman run {request.origin}")
@@ -67,6 +67,13 @@ def run(
 
     say(f"run {request.run} in {request.folder}")
     return _told(watch(request, place, say), place, output)
+
+
+def _found(folder: Path, place: Home) -> RunRequest:
+    """The request in a run's folder, with its places where they are now: the home may have been moved since."""
+    request = RunRequest.read(folder / FILE)
+    here = {"root": str(folder.parent), "group": str(place.group(Path(request.group).name))}
+    return request.model_copy(update=here)
 
 
 def _told(record: RunRecord, place: Home, output: Format) -> int:

@@ -27,7 +27,7 @@ def compile_spec(spec: Spec, out: Path, origin: str) -> None:
 
 def header(spec: Spec, origin: str) -> str:
     """The comment on top of a compiled file: what it is, from which spec, how to run it."""
-    # No path: the file must be the same wherever it is compiled.
+    # Its name and not its path: where a spec lies is nobody's business.
     name = Path(origin).name.replace("\n", " ")
     return (
         f"# Ferryman: the pipeline of {name} (spec {spec_sha256(spec.document())[:12]}), compiled for Kubeflow Pipelines v2.\n"

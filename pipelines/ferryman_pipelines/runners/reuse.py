@@ -26,7 +26,8 @@ class Reuse:
 
     def keep(self, call: Call) -> None:
         """Remember that this call ended well."""
-        if call.function in NEVER or not self._final(call.function):
+        fragment = self._run.fragment(call.function)
+        if call.function in NEVER or not fragment or not fragment.final:
             return
         output = call.output_file.read_text(encoding="utf-8") if call.output_file.is_file() else None
         document = {"key": self._key(call), "output": output, "artifacts": _sealed(call)}
@@ -39,7 +40,7 @@ class Reuse:
         except (OSError, ValueError):
             return False
         fragment = self._run.fragment(call.function)
-        if not fragment or fragment.state != "done" or not self._final(call.function):
+        if not fragment or not fragment.final:
             return False
         try:
             same = document["key"] == self._key(call) and _whole(document["artifacts"])
@@ -52,13 +53,6 @@ class Reuse:
             call.output_file.write_text(document["output"], encoding="utf-8")
         self._run.write_fragment(fragment.model_copy(update={"reused": True}))
         return True
-
-    def _final(self, step: str) -> bool:
-        """Whether asking again could change nothing: a release that was not promoted may be asked for again."""
-        if step != "rollout":
-            return True
-        fragment = self._run.fragment(step)
-        return fragment is not None and fragment.facts.get("terminal") == "Promoted"
 
     def _key(self, call: Call) -> str:
         """All that the step's result depends on: code, source, parameters, input artifacts by content."""

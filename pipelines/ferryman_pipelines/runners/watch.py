@@ -13,9 +13,9 @@ from types import FrameType
 from ferryman.artifacts.fragment import End, Fragment
 from ferryman.artifacts.record import RunRecord, write_record
 from ferryman.artifacts.run_store import Run
-from ferryman.artifacts.step import timestamp
-from ferryman.errors import InterruptedRunError
-from ferryman.process import Finished, spawn
+from ferryman.artifacts.step import failure, timestamp
+from ferryman.errors import FerrymanError, InterruptedRunError
+from ferryman.process import Finished, one_line, spawn
 from ferryman_pipelines.cli.home import Home
 from ferryman_pipelines.cli.summary import step_line
 from ferryman_pipelines.runners.request import FILE, RunRequest
@@ -34,13 +34,23 @@ def watch(request: RunRequest, home: Home, say: Callable[[str], None]) -> RunRec
     run = Run(request.folder, request.run)
     with run.lock(), _signals():
         run.reopen()
-        try:
-            finished = _orchestrate(request, run, say)
-            state, reason = ("SUCCEEDED", "") if finished.ok else ("FAILED", f"orchestrator: {finished.reason()}")
-        except (KeyboardInterrupt, InterruptedRunError) as error:
-            state, reason = "INTERRUPTED", str(error) or "Ctrl-C"
-        run.write_end(End.model_validate({"state": state, "reason": reason, "at": timestamp(datetime.now(UTC))}))
+        run.write_end(_end(request, run, say))
         return write_record(run)
+
+
+def _end(request: RunRequest, run: Run, say: Callable[[str], None]) -> End:
+    """Run it; how that ended, whatever it was: a run without a record could not be told from one that was killed."""
+    state, reason, code = "SUCCEEDED", "", None
+    try:
+        finished = _orchestrate(request, run, say)
+        if not finished.ok:
+            state, reason = "FAILED", f"orchestrator: {finished.reason()}"
+    except (KeyboardInterrupt, InterruptedRunError) as error:
+        state, reason = "INTERRUPTED", str(error) or "Ctrl-C"
+    except Exception as error:
+        state, reason, code = "FAILED", one_line(error), failure(error).exit_code
+    at = timestamp(datetime.now(UTC))
+    return End.model_validate({"state": state, "reason": reason, "exit_code": code, "at": at})
 
 
 def _orchestrate(request: RunRequest, run: Run, say: Callable[[str], None]) -> Finished:
@@ -62,7 +72,9 @@ def _orchestrate(request: RunRequest, run: Run, say: Callable[[str], None]) -> F
         except BaseException:
             process.kill()
             process.wait()
-            rollout.abort()
+            # What cannot be given up now goes on or is given up by whoever runs the group next; the reason stands.
+            with contextlib.suppress(FerrymanError, OSError):
+                rollout.abort()
             raise
 
 
@@ -78,7 +90,7 @@ class Told:
         for fragment in self._run.fragments():
             if fragment != self._known.get(fragment.step):
                 self._known[fragment.step] = fragment
-                if fragment.state != "running":
+                if fragment.state in {"done", "failed"}:
                     self._say(step_line(fragment))
 
 
