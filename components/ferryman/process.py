@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ferryman.errors import FerrymanError, StepError, kind_of
+from ferryman.errors import FerrymanError, kind_of
 
 ERROR_FILE = "FERRYMAN_ERROR_FILE"
 """Environment variable: where a child leaves the kind and text of its error."""
@@ -85,11 +85,6 @@ class Finished:
             hint = " (the kernel does so when memory runs out)" if self.signal == signals.SIGKILL else ""
             return f"killed by {name}{hint}"
         return f"exit code {self.exit_code}; {last_line(self.log) or 'it said nothing'}"
-
-    def raise_for_status(self, what: str) -> None:
-        """Raise StepError with the real reason in one line, unless the process ended well."""
-        if not self.ok:
-            raise StepError(f"{what} failed: {self.reason()} (log: {self.log})")
 
 
 class Process:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import DataError, UsageError
-from ferryman.storage.store import copy, open_store
+from ferryman.storage.store import open_store
 from ferryman.storage.uri import MissingFileError, local_path, split_uri
 
 
@@ -37,16 +37,6 @@ def test_creating_does_not_replace(tmp_path: Path) -> None:
     assert not store.create("a", io.BytesIO(b"second"))
     with store.open("a") as stream:
         assert stream.read() == b"first"
-
-
-def test_a_copy_keeps_what_the_target_has(tmp_path: Path) -> None:
-    source, target = open_store(str(tmp_path / "from")), open_store(str(tmp_path / "to"))
-    source.write("a", io.BytesIO(b"new"))
-    target.write("taken", io.BytesIO(b"old"))
-    assert copy(source, "a", target, "free")
-    assert not copy(source, "a", target, "taken")
-    assert (tmp_path / "to" / "free").read_bytes() == b"new"
-    assert (tmp_path / "to" / "taken").read_bytes() == b"old"
 
 
 def test_files_whose_writing_was_cut_off_are_not_listed(tmp_path: Path) -> None:

@@ -133,15 +133,6 @@ class ServingClient:
         _name(request.model_spec, model, None, label)
         return int(_called(self._prediction.GetModelMetadata, request, TIMEOUT).model_spec.version.value)
 
-    def signatures(self, model: str, *, version: int | None = None, label: str | None = None) -> Any:
-        """The SignatureDefMap of a version, as TensorFlow Serving's own message."""
-        request = protocol.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        _name(request.model_spec, model, version, label)
-        response = _called(self._prediction.GetModelMetadata, request, TIMEOUT)
-        found = protocol.get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(found)
-        return found
-
 
 def _name(spec: Any, model: str, version: int | None, label: str | None) -> None:
     spec.name = model

@@ -26,9 +26,6 @@ Phase = Literal["idle", "probe", "load", "roll0", "roll1", "switch", "soak", "fi
 BEFORE_COMMIT: frozenset[Phase] = frozenset({"probe", "load", "roll0", "roll1"})
 """Phases in which the candidate is not stable yet: everything bad goes back."""
 
-AFTER_COMMIT: frozenset[Phase] = frozenset({"switch", "soak", "finish"})
-"""Phases in which the new version is stable: only a reversal by generation goes back."""
-
 Terminal = Literal["Promoted", "Refused", "RolledBack", "Superseded", "Conflict"]
 
 
@@ -141,7 +138,10 @@ def targets(part: ModelPart, first: bool) -> Targets:
 
 
 def allowed_answers(part: ModelPart, clients: str) -> tuple[frozenset[int], frozenset[int]]:
-    """Versions that may answer a request with the label `stable`, and one without a label (`clients: any`)."""
+    """Versions that may answer a request with the label `stable`, and one without a label (`clients: any`).
+
+    Nothing acts on it: it is what the rules promise to clients, and what the tests hold them to.
+    """
     stable = {part.stable.number} if part.stable else set()
     previous = {part.previous.number} if part.previous else set()
     candidate = {part.candidate.number} if part.candidate else set()

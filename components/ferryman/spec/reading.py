@@ -118,11 +118,6 @@ def _check_together(spec: Spec, file: str) -> None:
         raise SpecError(f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another", file)
     _checked("data.features", file, partial(check_names, data.features))
     _checked("model", file, partial(spec.model.check, data.features))
-    if data.split.validation + data.split.test >= 1:
-        total = data.split.validation + data.split.test
-        raise SpecError(
-            "data.split", f"validation + test are {total:g}, expected less than 1: rows must stay to train", file
-        )
     for path, metric in _metrics(spec):
         _check_metric(path, metric, spec.task, file)
 

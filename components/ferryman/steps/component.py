@@ -1,4 +1,4 @@
-"""The one binding of steps to kfp.dsl: images by step name, nothing installed at run time, caching off.
+"""The one binding of steps to kfp.dsl: nothing installed at run time, caching off.
 
 KFP's cache would skip rollout and record, repeat evaluate, and knows nothing of code or torn files: it is off for
 every step, the exit handler included.
@@ -6,26 +6,13 @@ every step, the exit handler included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from kfp import dsl
 
 LOCAL_IMAGE = "ferryman/python-local"
 """Stands for the current environment, in files that only a laptop runs; KFP's runner wants the word python in it."""
-
-_images: dict[str, str] = {}
-
-
-@contextmanager
-def images(by_step: Mapping[str, str]) -> Iterator[None]:
-    """Compile with these images (step name -> reference); steps that are not named keep the local one."""
-    _images.update(by_step)
-    try:
-        yield
-    finally:
-        _images.clear()
 
 
 def step(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -35,8 +22,7 @@ def step(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         component = dsl.component(function, base_image=LOCAL_IMAGE, packages_to_install=[], install_kfp_package=False)
 
         def task(**arguments: Any) -> Any:
-            made = component(**arguments).set_caching_options(False)
-            return made.set_container_image(_images[name]) if name in _images else made
+            return component(**arguments).set_caching_options(False)
 
         task.__name__ = name
         return task

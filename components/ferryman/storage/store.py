@@ -95,12 +95,6 @@ def open_store(uri: str) -> Store:
     return _OPENERS[scheme](uri)
 
 
-def copy(source: Store, name: str, target: Store, target_name: str) -> bool:
-    """Copy one file between stores, create-only; False when the target has it already."""
-    with source.open(name) as stream:
-        return target.create(target_name, stream)
-
-
 def is_regular(path: Path) -> bool:
     """Whether `path` is a file with an end: a pipe or a device would be read for ever."""
     return stat.S_ISREG(path.stat().st_mode)

@@ -29,11 +29,6 @@ class Home:
             raise UsageError(f"received the group {name!r}, expected lower-case letters, digits and '-', e.g. local")
         return self.folder / "groups" / name
 
-    def groups(self) -> list[str]:
-        """The groups that exist."""
-        folder = self.folder / "groups"
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-
 
 def home() -> Home:
     """The home folder of this command; it need not exist."""

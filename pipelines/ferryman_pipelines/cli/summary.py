@@ -39,6 +39,7 @@ def summary(record: RunRecord, home: Home) -> str:
         lines.append(f"  why: {record.reason}")
     lines += _reasons(record)
     lines += _release(record)
+    lines += _serves(record)
     lines += ["", *_next(record)]
     folder = home.runs / record.run
     lines.append(f"  all of it: {program()} runs show {record.run} (folder: {folder})")
@@ -81,6 +82,15 @@ def _release(record: RunRecord) -> list[str]:
     return [f"  release {release.get('release', '')} ended {release['terminal']}{why}"]
 
 
+def _serves(record: RunRecord) -> list[str]:
+    """What serves after a run that changed nothing."""
+    resolve = next((step for step in record.steps if step.step == "resolve"), None)
+    if resolve is None or record.outcome not in {"held", "insufficient", "nothing_new", "refused", "rolled_back"}:
+        return []
+    before = resolve.facts.get("serves")
+    return [f"  version {before['version']} serves on" if isinstance(before, dict) else "  nothing serves yet"]
+
+
 def _next(record: RunRecord) -> list[str]:
     name, ferryman = record.name, program()
     if record.outcome == "promoted":
@@ -88,7 +98,11 @@ def _next(record: RunRecord) -> list[str]:
         return [f"  next: {serve:<{len(predict)}}  (serves it here)", f"        {predict}  (asks it)"]
     if record.outcome in {"held", "insufficient"}:
         return ["  next: change the model or the data, or the bounds under `gate` in the spec, and run it again"]
-    if record.outcome in {"failed", "interrupted", "running"}:
+    if record.outcome == "nothing_new":
+        return ["  next: nothing; another seed, other data or another model would make another candidate"]
+    if record.outcome in {"refused", "superseded"}:
+        return ["  next: mend what is said above and run the spec again; this release is never tried again by itself"]
+    if record.outcome in {"failed", "interrupted", "running", "rolled_back"}:
         return [f"  next: {ferryman} run --resume {record.run}   (finished steps are not repeated)"]
     if record.outcome == "conflict":
         return ["  next: run the spec again: it will compare with what serves now"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -79,8 +78,3 @@ class TaskRunner:
         start = fragment or Fragment(step=step, run=self._record.id, state="failed", started=now)
         update = {"state": "failed", "ended": now, "seconds": round(finished.seconds, 3), "error": failure}
         self._record.write_fragment(start.model_copy(update=update))
-
-
-def plain(text: str) -> str:
-    """A log line without terminal colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

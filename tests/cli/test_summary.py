@@ -1,0 +1,38 @@
+"""The end of a run in words: what was decided, what serves, what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from ferryman.artifacts.fragment import Fragment
+from ferryman.artifacts.record import Outcome, RunRecord
+from ferryman_pipelines.cli.home import Home
+from ferryman_pipelines.cli.summary import summary
+
+
+def told(outcome: Any, serves: dict[str, Any] | None) -> str:
+    resolve = Fragment(step="resolve", run="m-1", state="done", started="2026", facts={"serves": serves})
+    record = RunRecord(run="m-1", name="m", outcome=outcome, exit_code=3, steps=[resolve])
+    return summary(record, Home(Path("/home")))
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_every_outcome_says_what_to_do_next(outcome: str) -> None:
+    said = told(outcome, {"version": 4})
+    assert said.startswith("m: ")
+    assert "\n  next: " in said
+
+
+@pytest.mark.parametrize("outcome", ["held", "insufficient", "nothing_new", "refused", "rolled_back"])
+def test_a_run_that_changed_nothing_says_what_serves_on(outcome: str) -> None:
+    assert "version 4 serves on" in told(outcome, {"version": 4})
+    assert "nothing serves yet" in told(outcome, None)
+
+
+def test_what_can_go_on_is_told_with_the_command() -> None:
+    for outcome in ("failed", "interrupted", "rolled_back"):
+        assert "run --resume m-1" in told(outcome, None)
+    assert "--resume" not in told("held", None)
