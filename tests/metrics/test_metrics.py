@@ -143,6 +143,18 @@ def test_equal_models_are_not_certain_to_be_equal() -> None:
     assert found.lower == pytest.approx(-0.0037, abs=5e-5)
 
 
+@pytest.mark.parametrize("flipped", [0, 1, 24])
+def test_few_differences_in_macro_f1_make_no_certainty(flipped: int) -> None:
+    true, answer = drawn(300, 3, seed=9)
+    other = answer.copy()
+    other[:flipped] = np.roll(other[:flipped], 1, axis=1)
+    found = compare("macro_f1", true, answer, other)
+    assert found.difference == pytest.approx(found.candidate - found.champion)
+    assert (found.candidate, found.champion) == tuple(METRICS["macro_f1"].compute(true, a) for a in (answer, other))
+    # With the bootstrap of the rows alone the bound of two equal models is 0.
+    assert found.lower < found.difference - 0.01
+
+
 def test_a_smaller_error_is_better_by_a_fraction_of_the_champions() -> None:
     draw = np.random.default_rng(1)
     target = draw.normal(4000, 800, 300)
