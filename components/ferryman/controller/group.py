@@ -182,6 +182,9 @@ class GroupProcess:
             )
             atomic_write(path, found.model_dump_json().encode())
             self._published = server
+            if not server.stand_in:
+                # It has no flag for the address, and its ModelService no authentication.
+                self._told("TensorFlow Serving listens on every address of this machine, whatever --host says")
             self._told(f"listening: gRPC {found.grpc}, REST {found.rest} ({found.server})")
 
 

@@ -14,7 +14,12 @@ def serve(
     group: Annotated[str, typer.Argument(help="The serving group.", metavar="[GROUP]")] = "local",
     port: Annotated[int, typer.Option(help="Port of gRPC; 0 takes a free one.", min=0, max=65535)] = 8500,
     rest_port: Annotated[int, typer.Option(help="Port of REST; 0 takes a free one.", min=0, max=65535)] = 8501,
-    host: Annotated[str, typer.Option(help="Address to listen on; the server has no authentication.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on (TensorFlow Serving's own server takes every one); there is no authentication."
+        ),
+    ] = "127.0.0.1",
     soak: Annotated[
         float, typer.Option(help="Seconds that the previous version stays loaded after a switch.", min=0)
     ] = 0.0,
