@@ -63,6 +63,20 @@ def test_a_class_that_nobody_names_counts_as_nothing_right() -> None:
     assert found["f1"].tolist() == [1.0, 0.0]
 
 
+def test_a_class_that_no_row_has_and_no_answer_names_counts_for_nothing() -> None:
+    true = np.array([0, 0, 1, 1])
+    answer = np.eye(3)[[0, 0, 1, 1]]
+    assert METRICS["macro_f1"].compute(true, answer) == 1.0
+    named = np.eye(3)[[0, 0, 1, 2]]
+    expected = sklearn.metrics.f1_score(true, [0, 0, 1, 2], average="macro", zero_division=0)
+    assert METRICS["macro_f1"].compute(true, named) == pytest.approx(expected)
+
+
+def test_nothing_is_explained_of_a_label_without_variance() -> None:
+    # The mean of a hundred times 0.1 is not 0.1.
+    assert METRICS["r2"].compute(np.full(100, 0.1), np.linspace(0, 1, 100)) == 0.0
+
+
 def test_a_sure_wrong_answer_costs_much_and_not_infinitely() -> None:
     assert log_loss(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-math.log(1e-7))
 
@@ -76,7 +90,9 @@ def test_a_sure_wrong_answer_costs_much_and_not_infinitely() -> None:
         ("rmse", 330.0, 300.0, 0.1),
         ("mae", 270.0, 300.0, -0.1),
         ("log_loss", 0.3, 0.2, 0.5),
-        ("rmse", 0.25, 0.0, 0.25),
+        ("rmse", 1e-10, 1e-13, 999.0),
+        ("rmse", 1e-30, 0.0, math.inf),
+        ("rmse", 0.0, 0.0, 0.0),
     ],
 )
 def test_worse_is_positive_whichever_way_is_better(

@@ -56,7 +56,7 @@ def test_a_short_spec_is_filled_with_the_defaults_of_its_task() -> None:
     gate = spec_from(DOCUMENT).gate
     assert (gate.champion.metric, gate.champion.may_lose) == ("accuracy", 0.02)
     assert (gate.converted.metric, gate.converted.may_lose) == ("accuracy", 0.005)
-    number = spec_from(changed("data.label", {"kind": "number", "column": "mass"})).gate
+    number = spec_from(changed("data.label", {"kind": "number", "column": "weight"})).gate
     assert (number.champion.metric, number.converted.metric) == ("rmse", "rmse")
 
 
@@ -79,7 +79,7 @@ def test_a_written_out_spec_reads_as_itself() -> None:
         ("train.stop", {"metric": "mae"}, "received 'mae', expected one of accuracy, macro_f1, log_loss"),
         ("model.kind", "tree", "received 'tree', expected one of"),
         ("data.features.mass.kind", "nombre", "received 'nombre', expected one of"),
-        ("data.features", {}, "received {}, expected"),
+        ("data.features", {}, "received 0 entries, expected at least 1"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_path_what_came_and_what_should(path: str, value: Any, message: str) -> None:
@@ -275,3 +275,72 @@ def test_the_hash_of_a_spec_is_the_same_wherever_its_inputs_lie() -> None:
     assert hashed("home/ada", "1") == hashed("srv", "1")
     assert hashed("srv", "1") != hashed("srv", "2")
     assert spec_sha256({"uri": "a"}) != spec_sha256({"uri": "b"}), "only what is pinned by digest has a place"
+
+
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (
+            {"metric": "accuracy", "at_least": 95},
+            "received 95, expected a value of accuracy: 0 to 1 (write 95 % as 0.95)",
+        ),
+        ({"metric": "accuracy", "at_least": -0.5}, "expected a value of accuracy: 0 to 1"),
+        ({"metric": "macro_f1", "at_most": 0.5}, "received at_most, expected at_least: more macro_f1 is better"),
+        ({"metric": "log_loss", "at_least": 0.5}, "received at_least, expected at_most: less log_loss is better"),
+    ],
+)
+def test_a_bound_that_would_hold_always_or_never_is_refused(bound: dict[str, Any], message: str) -> None:
+    text = str(refusal(changed("gate.require", [bound])))
+    assert text.startswith("my.yaml: gate.require.0: ")
+    assert message in text
+
+
+def test_a_margin_that_allows_everything_is_refused() -> None:
+    text = str(refusal(changed("gate.champion", {"metric": "accuracy", "may_lose": 1.0})))
+    assert "gate.champion.may_lose: received 1, expected less than 1" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("data.features.class", {"kind": "number"}, "feature 'class' is a word of Python"),
+        ("data.features.None", {"kind": "number"}, "feature 'None' is a word of Python"),
+        ("data.format", {"kind": "csv", "separator": '"'}, "data.format.separator"),
+        ("data.format", {"kind": "csv", "separator": "\n"}, "data.format.separator"),
+        ("data.split", {"kind": "hash", "key": []}, "data.split.key: received 0 entries, expected at least 1"),
+        ("data.label.classes", ["a"], "data.label.classes: received 1 entries, expected at least 2"),
+        ("data.label.classes", ["a", "b", "a"], "received the class 'a' twice"),
+        ("data.label.classes", ["a", " b"], "received the class ' b': labels are read without blanks"),
+        ("data.label.column", "mass", "data.features.mass: it reads the label's own column 'mass'"),
+        ("name", "", 'received ""'),
+        ("data.label.column", "\ud800", "which is no text"),
+    ],
+)
+def test_what_could_never_work_is_refused_before_anything_runs(path: str, value: Any, message: str) -> None:
+    assert message in str(refusal(changed(path, value)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("train.optimizer", {"learning_rate": 0.1}),
+        ("data.split", {"validation": 0.2}),
+        ("data.features.a b", {"kind": "number"}),
+        ("convert", {"rungs": ["int8"]}),
+    ],
+)
+def test_what_the_reading_refuses_is_no_valid_document_of_the_schema(path: str, value: Any) -> None:
+    document = changed(path, value)
+    refusal(document)
+    assert not jsonschema.Draft202012Validator(json_schema()).is_valid(document)
+
+
+def test_only_a_file_is_read_as_a_spec_and_no_more_of_it_than_is_accepted(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(SpecError, match="expected a file"):
+            load_spec(path)
+    long = tmp_path / "long.yaml"
+    # Cut where it is too long, inside a character of two bytes.
+    long.write_text("spec: 1 # " + "é" * 2_000_000, encoding="utf-8")
+    with pytest.raises(SpecError, match="expected a small YAML file"):
+        load_spec(long)

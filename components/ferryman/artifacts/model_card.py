@@ -39,10 +39,19 @@ class ModelCard(Evidence):
     format: dict[str, Any] = {}
     """How the raw data were read, so that `predict` reads rows of the same form."""
 
+    columns: list[str] | None = None
+    """Names of the raw data's columns, so that an index means the same column in rows of another order."""
+
+    width: int = 0
+    """How many columns the raw data had; 0 where nobody knows."""
+
     model: dict[str, Any] = {}
     seed: int
     content: str
     """SHA-256 of what the model knows (weights, fitted tables, model, features and label): equal means nothing new."""
+
+    scale: float = 1.0
+    """One standard deviation of the train labels, in their unit; 1 for classes. Tolerances count in it."""
 
     outputs: list[str]
     device: list[DeviceTensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -14,6 +15,26 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 20_000
 """A parameter stands about three times per step in Argo's status, whose limit is 1 MiB: ten steps with 20 kB fit."""
+
+
+ROOM = 2_000
+"""Bytes that a resolved run needs beside the spec: what serves, the overrides, hashes and paths."""
+
+
+def check_size(spec: Spec) -> None:
+    """SpecError, before anything runs, for a spec that a resolved run has no room for."""
+    size = len(json.dumps(spec.compact(), separators=(",", ":")).encode())
+    if size > MAX_BYTES - ROOM:
+        raise SpecError(
+            "",
+            f"the spec has {size:,} bytes as JSON, expected at most {MAX_BYTES - ROOM:,}: a cluster keeps it with each "
+            f"step; fewer features ({len(spec.data.features):,} now) or shorter names help",
+        )
+
+
+def without_placeholders(text: str) -> str:
+    """Compact JSON that means the same and holds no `{{`, which stands in strings only."""
+    return text.replace("{{", "{\\u007b")
 
 
 class Serving(Evidence):
@@ -64,7 +85,8 @@ class ResolvedRun(Evidence):
 
     def text(self) -> str:
         """As JSON in one line; SpecError above 20 kB."""
-        text = self.model_dump_json()
+        # The same JSON: KFP replaces whatever looks like its placeholders, also in a label or a column's name.
+        text = without_placeholders(self.model_dump_json())
         if len(text.encode()) > MAX_BYTES:
             raise SpecError(
                 "",

@@ -120,5 +120,10 @@ class RunStore:
         """All runs, oldest first; those that nobody asked for from here come before all others, by id."""
         if not self.root.is_dir():
             return []
-        names = [path.name for path in self.root.iterdir() if path.is_dir() and RUN_ID.fullmatch(path.name)]
+        names = [path.name for path in self.root.iterdir() if RUN_ID.fullmatch(path.name) and _holds_a_run(path)]
         return sorted(map(self.run, names), key=lambda run: (str(run.request().get("created", "")), run.id))
+
+
+def _holds_a_run(folder: Path) -> bool:
+    """Whether anybody left a word of a run: an empty folder is none that runs for ever."""
+    return any((folder / name).exists() for name in ("request.json", "fragments", RECORD))

@@ -29,7 +29,7 @@ class Options(BaseModel):
     The text under a field is its description in the published JSON Schema.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
@@ -46,7 +46,7 @@ class CsvFormat(Options):
     header: bool = True
     """Whether the first line names the columns. With or without, columns can be given by index from 0."""
 
-    separator: str = Field(default=",", min_length=1, max_length=1)
+    separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
     """One character between cells."""
 
     nulls: tuple[str, ...] = ("",)
@@ -64,8 +64,20 @@ class ClassLabel(Options):
     missing: Literal["refuse", "drop"] = "refuse"
     """What happens to a row without a label: by default the data are refused."""
 
-    classes: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = Field(default=None, min_length=2)
     """The names that may occur; any other label is refused. By default whatever the data hold."""
+
+    @model_validator(mode="after")
+    def _classes_are_names(self) -> Self:
+        names = self.classes or ()
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"received the class {name!r} twice, expected each once")
+            if not name or name != name.strip():
+                raise ValueError(
+                    f"received the class {name!r}: labels are read without blanks round them, so none is it"
+                )
+        return self
 
 
 class NumberLabel(Options):
@@ -110,7 +122,7 @@ class HashSplit(_Fractions):
     """Each row's side depends on nothing but `key`, so that it stays on its side as the data grow."""
 
     kind: Literal["hash"]
-    key: tuple[Column, ...] | None = None
+    key: tuple[Column, ...] | None = Field(default=None, min_length=1)
     """The columns that identify a row; by default all of them."""
 
 

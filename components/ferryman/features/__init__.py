@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -62,6 +63,10 @@ def check_names(features: Mapping[str, FeatureOptions]) -> None:
     for name, feature in features.items():
         if name.startswith("_"):
             raise ValueError(f"feature {name!r} begins with '_', which no tensor's name can: rename it")
+        if keyword.iskeyword(name):
+            raise ValueError(
+                f"feature {name!r} is a word of Python, which no argument of a signature can be: rename it"
+            )
         for spec in feature.device_specs(name, {}):
             # TensorFlow's graphs tell names apart without their case, and rename one of the two in silence.
             other = owners.setdefault(spec.name.lower(), name)

@@ -16,14 +16,26 @@ if TYPE_CHECKING:
 class FeatureColumns:
     """Where the features' cells lie in the rows of one source.
 
+    `meant` are the names of the columns that indexes stand for, where another source than this one counts: of rows for
+    a model that was trained on a file of other columns.
+
     Raises:
         DataError: a feature's column does not exist.
     """
 
-    def __init__(self, header: Header, features: Mapping[str, FeatureOptions], nulls: Collection[str]) -> None:
+    def __init__(
+        self,
+        header: Header,
+        features: Mapping[str, FeatureOptions],
+        nulls: Collection[str],
+        meant: Sequence[str] | None = None,
+    ) -> None:
         self.header, self.features, self.nulls = header, features, frozenset(nulls)
         self.positions = {
-            name: [header.position(column, f"feature {name!r}") for column in feature.source_columns(name)]
+            name: [
+                header.position(meant[column] if meant and isinstance(column, int) else column, f"feature {name!r}")
+                for column in feature.source_columns(name)
+            ]
             for name, feature in features.items()
         }
 

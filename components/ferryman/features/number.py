@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = float(np.finfo(np.float32).tiny)
+LARGEST_DEVIATION = float(np.float32(1 / SMALLEST))
 EXPECTED = "a finite number within float32 (the server's and the device's type)"
 
 
@@ -66,8 +67,10 @@ class NumberOptions(FeatureOptions):
             return {"mean": 0.0, "deviation": 1.0}
         # Rounded to float32 here, so that the graph, the reference and a device's own code start from equal constants.
         deviation = float(np.float32(known.std()))
-        # A constant column stays at 0; below the smallest normal number the factor of the transform would be infinite.
-        return {"mean": float(np.float32(known.mean())), "deviation": deviation if deviation > SMALLEST else 1.0}
+        # A constant column stays at 0; below the smallest normal number the factor of the transform would be infinite,
+        # above the largest deviation it would be no normal number, which TensorFlow takes for 0.
+        deviation = min(deviation, LARGEST_DEVIATION) if deviation > SMALLEST else 1.0
+        return {"mean": float(np.float32(known.mean())), "deviation": deviation}
 
     def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
         flag = [TensorSpec(f"{name}_missing", "float32")] if self.missing == "mean" else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,27 +22,33 @@ class Metric:
     relative: bool
     """Whether margins are fractions of the reference's value: the metric has a scale of its own."""
 
+    low: float
+    high: float
+    """The range of its values."""
+
     compute: Callable[[np.ndarray, np.ndarray], float]
 
 
 METRICS: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "class", "higher", False, scores.accuracy),
-        Metric("macro_f1", "class", "higher", False, scores.macro_f1),
-        Metric("log_loss", "class", "lower", True, scores.log_loss),
-        Metric("rmse", "number", "lower", True, scores.rmse),
-        Metric("mae", "number", "lower", True, scores.mae),
-        Metric("r2", "number", "higher", False, scores.r2),
+        Metric("accuracy", "class", "higher", False, 0.0, 1.0, scores.accuracy),
+        Metric("macro_f1", "class", "higher", False, 0.0, 1.0, scores.macro_f1),
+        Metric("log_loss", "class", "lower", True, 0.0, math.inf, scores.log_loss),
+        Metric("rmse", "number", "lower", True, 0.0, math.inf, scores.rmse),
+        Metric("mae", "number", "lower", True, 0.0, math.inf, scores.mae),
+        Metric("r2", "number", "higher", False, -math.inf, 1.0, scores.r2),
     )
 }
 
-SMALLEST_SCALE = 1e-12
-"""Below this a reference is 0 for all purposes, and a fraction of it says nothing: differences are then absolute."""
-
 
 def worse_by(metric: str, candidate: float, reference: float) -> float:
-    """How much worse `candidate` is than `reference`: positive is worse; a fraction of the reference where `relative`."""
+    """How much worse `candidate` is than `reference`: positive is worse; a fraction of the reference where `relative`.
+
+    Worse than a reference of 0 is infinitely worse where fractions count: no margin allows it.
+    """
     entry = METRICS[metric]
     worse = candidate - reference if entry.better == "lower" else reference - candidate
-    return worse / abs(reference) if entry.relative and abs(reference) > SMALLEST_SCALE else worse
+    if not entry.relative:
+        return worse
+    return worse / abs(reference) if reference else math.inf if worse > 0 else 0.0

@@ -50,9 +50,10 @@ def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def macro_f1(target: np.ndarray, answer: np.ndarray) -> float:
-    """The mean F1 over all classes, each with the same weight, in [0, 1]."""
-    classes = answer.shape[1]
-    return float(per_class(confusion_matrix(target, answer.argmax(axis=1), classes))["f1"].mean())
+    """The mean F1, each class with the same weight, in [0, 1]; a class that no row has and no answer names is left out."""
+    confusion = confusion_matrix(target, answer.argmax(axis=1), answer.shape[1])
+    seen = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    return float(per_class(confusion)["f1"][seen].mean())
 
 
 def rmse(target: np.ndarray, answer: np.ndarray) -> float:
@@ -68,8 +69,10 @@ def mae(target: np.ndarray, answer: np.ndarray) -> float:
 def r2(target: np.ndarray, answer: np.ndarray) -> float:
     """The share of the label's variance that is explained, at most 1; 0 for a label without variance."""
     wide = np.asarray(target, dtype=np.float64)
-    variance = float(np.sum((wide - wide.mean()) ** 2))
-    return 1.0 - float(np.sum(_errors(target, answer) ** 2)) / variance if variance else 0.0
+    # Compared and not subtracted: the mean of equal numbers differs from them by rounding.
+    if wide.min() == wide.max():
+        return 0.0
+    return 1.0 - float(np.sum(_errors(target, answer) ** 2)) / float(np.sum((wide - wide.mean()) ** 2))
 
 
 def _errors(target: np.ndarray, answer: np.ndarray) -> np.ndarray:

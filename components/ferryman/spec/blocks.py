@@ -110,10 +110,14 @@ class Tolerance(Block):
     """How far a served number may lie from the recorded one: `absolute + relative * |recorded|`."""
 
     absolute: NotNegative = 1e-5
-    """Absolute part, in the output's own unit."""
+    """Absolute part: of a probability as it is, of a number in standard deviations of the train labels."""
 
     relative: NotNegative = 1e-4
     """Relative part. Both defaults leave room for another order of float32 sums, and for nothing else."""
+
+    def scaled(self, deviation: float) -> Tolerance:
+        """In the output's own unit, of which one standard deviation is `deviation`."""
+        return self.model_copy(update={"absolute": self.absolute * deviation})
 
 
 class Gate(Block):

@@ -20,6 +20,11 @@ SHOWN = 5
 def validate(model: type[Model], document: Mapping[str, Any], file: str) -> Model:
     """`document` as a `model`; SpecError with up to five problems, each with its exact path."""
     try:
+        # A lone half of a surrogate pair is no text, and no UTF-8.
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise SpecError("", f"received the character {error.object[error.start]!a}, which is no text", file) from None
+    try:
         # As JSON and strict: a list is a tuple there, but "3" is no number and 3.0 no count.
         return model.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
@@ -88,6 +93,14 @@ def _message(problem: dict[str, Any], path: list[str], schema: Mapping[str, Any]
         return f"{received}, expected a mapping with the field `kind`"
     if kind == "string_pattern_mismatch":
         return f"{received}, expected text of the form {context['pattern']}"
+    if kind in {"too_short", "too_long"}:
+        most = kind == "too_long"
+        count = context["max_length" if most else "min_length"]
+        return f"received {context['actual_length']} entries, expected at {'most' if most else 'least'} {count}"
+    if kind in {"string_too_short", "string_too_long"}:
+        most = kind == "string_too_long"
+        count = context["max_length" if most else "min_length"]
+        return f"{received}, expected text of at {'most' if most else 'least'} {count} character{'s' * (count != 1)}"
     if kind == "value_error":
         return str(context["error"])
     message = str(problem["msg"]).removeprefix("Input should be ")

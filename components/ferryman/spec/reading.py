@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ferryman.errors import SpecError
 from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
+from ferryman.spec.blocks import Margin, Requirement
 from ferryman.spec.overrides import apply_overrides
 from ferryman.spec.problems import validate
 from ferryman.spec.spec import FORMAT, Spec
-from ferryman.spec.yaml import read_yaml
+from ferryman.spec.yaml import MAX_BYTES, read_yaml
 
 DEFAULT_METRIC = {"class": "accuracy", "number": "rmse"}
 DEFAULT_MARGIN = {"champion": 0.02, "converted": 0.005}
@@ -38,12 +40,21 @@ def parse_spec(text: str, file: str = "") -> Spec:
 def read_document(path: Path) -> dict[str, Any]:
     """The YAML file at `path` as plain data; SpecError when it cannot be read or holds no mapping."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        if path.exists() and not path.is_file():
+            raise SpecError("", "is a folder, a device or a pipe, expected a file", str(path))
+        with path.open("rb") as file:
+            # One byte more than is accepted: what is too long is refused by its length and not read whole.
+            text = file.read(MAX_BYTES + 1).decode("utf-8-sig", errors="strict" if _ends(file) else "replace")
     except FileNotFoundError as error:
         raise SpecError("", "no such file", str(path)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError("", f"cannot be read: {error}; expected a UTF-8 text file", str(path)) from error
     return _mapping(read_yaml(text, str(path)), str(path))
+
+
+def _ends(file: BinaryIO) -> bool:
+    """Whether nothing is left to read: else the cut may lie inside a character."""
+    return not file.read(1)
 
 
 def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
@@ -84,7 +95,22 @@ def json_schema() -> dict[str, Any]:
     gate = schema["$defs"]["Gate"]
     gate["required"] = []
     schema["$defs"]["Margin"]["required"] = []
+    _say_the_kinds(schema)
+    # Names that are no feature's are refused, whatever stands under them.
+    schema["$defs"]["Data"]["properties"]["features"]["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _say_the_kinds(schema: dict[str, Any]) -> None:
+    """Where several kinds of a block exist its `kind` has to be written, also where the block itself may be left out."""
+    nodes = [schema]
+    while nodes:
+        node = nodes.pop()
+        for reference in node.get("discriminator", {}).get("mapping", {}).values():
+            definition = schema["$defs"][reference.rpartition("/")[2]]
+            definition["required"] = sorted({*definition.get("required", []), "kind"})
+        for value in node.values():
+            nodes += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
 
 
 def _mapping(document: Any, file: str) -> dict[str, Any]:
@@ -117,9 +143,17 @@ def _check_together(spec: Spec, file: str) -> None:
     for name in sorted(RESERVED.keys() & data.features.keys()):
         raise SpecError(f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another", file)
     _checked("data.features", file, partial(check_names, data.features))
+    for name, feature in data.features.items():
+        if data.label.column in feature.source_columns(name):
+            where = f"data.features.{name}"
+            raise SpecError(where, f"it reads the label's own column {data.label.column!r}: leave it out", file)
     _checked("model", file, partial(spec.model.check, data.features))
     for path, metric in _metrics(spec):
         _check_metric(path, metric, spec.task, file)
+    for number, bound in enumerate(spec.gate.require):
+        _checked(f"gate.require.{number}", file, partial(_check_bound, bound))
+    for name, margin in (("champion", spec.gate.champion), ("converted", spec.gate.converted)):
+        _checked(f"gate.{name}.may_lose", file, partial(_check_margin, margin))
 
 
 def _checked(path: str, file: str, check: Callable[[], None]) -> None:
@@ -127,6 +161,28 @@ def _checked(path: str, file: str, check: Callable[[], None]) -> None:
         check()
     except ValueError as error:
         raise SpecError(path, str(error), file) from error
+
+
+def _check_bound(bound: Requirement) -> None:
+    """ValueError for a bound on the wrong side, or out of the metric's range: it would hold always or never."""
+    metric = METRICS[bound.metric]
+    if (bound.at_least is None) == (metric.better == "higher"):
+        right, wrong = ("at_least", "at_most") if metric.better == "higher" else ("at_most", "at_least")
+        better = "more" if metric.better == "higher" else "less"
+        raise ValueError(f"received {wrong}, expected {right}: {better} {metric.name} is better")
+    value = bound.at_most if bound.at_least is None else bound.at_least
+    if value is not None and not metric.low <= value <= metric.high:
+        hint = " (write 95 % as 0.95)" if metric.high == 1.0 and 1.0 < value <= 100.0 else ""
+        raise ValueError(
+            f"received {value:g}, expected a value of {metric.name}: {metric.low:g} to {metric.high:g}{hint}"
+        )
+
+
+def _check_margin(margin: Margin) -> None:
+    """ValueError for a margin that allows everything."""
+    metric = METRICS[margin.metric]
+    if math.isfinite(metric.high - metric.low) and margin.may_lose >= metric.high - metric.low:
+        raise ValueError(f"received {margin.may_lose:g}, expected less than 1: {metric.name} lies between 0 and 1")
 
 
 def _metrics(spec: Spec) -> list[tuple[str, str]]:

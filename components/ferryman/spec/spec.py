@@ -72,3 +72,11 @@ class Spec(Options):
     def document(self) -> dict[str, Any]:
         """The spec as plain JSON data with all defaults written out."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def compact(self) -> dict[str, Any]:
+        """The same spec as plain JSON data without the features' defaults: of a wide table they are most of it."""
+        features = {
+            name: feature.model_dump(mode="json", exclude_defaults=True) for name, feature in self.data.features.items()
+        }
+        document = self.document()
+        return {**document, "data": {**document["data"], "features": features}}

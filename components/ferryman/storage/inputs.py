@@ -137,6 +137,8 @@ def _open(source: str, base: Path, cache: Path) -> Iterator[BinaryIO]:
 
 def _open_local(source: str, path: Path) -> BinaryIO:
     try:
+        if "\0" in str(path):
+            raise DataError("received a path with a NUL character, which no file's name has", source=source)
         if path.is_dir():
             raise DataError(f"{path.absolute()} is a folder, expected a file", source=source)
         if not is_regular(path):

@@ -37,12 +37,12 @@ def hold(path: Path, busy: str) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether a process holds the lock at `path`; a lock that nobody ever took is free."""
+    """Whether a process holds the lock at `path`; one that nobody ever took, or that nobody here may read, is free."""
     try:
         with path.open() as file:
             # Shared: two who only look do not see each other.
             return not _locked(file, fcntl.LOCK_SH)
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

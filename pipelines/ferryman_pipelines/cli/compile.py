@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ferryman.errors import UsageError
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import say
 
@@ -22,5 +23,8 @@ def compile_(
     from ferryman_pipelines.cli.pinning import pinned_spec
     from ferryman_pipelines.compile.compiling import compile_spec
 
-    compile_spec(pinned_spec(spec, home()), out, spec.name)
+    if out.exists() and not out.is_file():
+        raise UsageError(f"-o {out}: received a folder or a device, expected the name of a file, e.g. pipeline.yaml")
+    # Through a link and not over it.
+    compile_spec(pinned_spec(spec, home()), out.resolve(), spec.name)
     say(f"compiled {spec} to {out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import traceback
@@ -12,7 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from ferryman.errors import FerrymanError, InterruptedRunError
+from ferryman.errors import FerrymanError, InterruptedRunError, UnavailableError
 
 P = ParamSpec("P")
 
@@ -51,7 +52,7 @@ def show(text: str) -> None:
 
 def show_json(document: Any) -> None:
     """The command's result as JSON, to stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str), flush=True)
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=str), flush=True)
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -71,12 +72,26 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
             # The reader of our output went away (`ferryman runs | head`); closing stdout again would only complain.
             sys.stderr.close()
             code = 0
+        except OSError as error:
+            code = UnavailableError.exit_code
+            _complain(_place(error))
         except Exception as error:
             code = 1
             _complain(f"a bug in ferryman: {type(error).__name__}: {error}", bug=True)
         sys.exit(code)
 
     return run
+
+
+def _place(error: OSError) -> str:
+    """A file that cannot be had, and what to try where it is one of ours."""
+    reason = error.strerror or str(error)
+    if not error.filename:
+        return reason
+    folder = os.environ.get("FERRYMAN_HOME") or ".ferryman"
+    ours = Path(os.fsdecode(error.filename)).absolute().is_relative_to(Path(folder).absolute())
+    hint = " (set FERRYMAN_HOME to a folder where you may write)" if ours else ""
+    return f"{os.fsdecode(error.filename)}: {reason}{hint}"
 
 
 def _complain(text: str, bug: bool = False) -> None:

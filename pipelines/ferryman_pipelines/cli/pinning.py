@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ferryman.artifacts.resolved import check_size
 from ferryman.data.options import PinnedSource
 from ferryman.spec import Spec, load_spec
 from ferryman.storage.inputs import pin
@@ -18,6 +19,9 @@ def pinned_spec(path: Path, home: Home) -> Spec:
     """
     spec = load_spec(path)
     if isinstance(spec.data.source, PinnedSource):
-        return spec
-    source = pin(spec.data.source, path.resolve().parent, home.folder)
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
+        pinned = spec
+    else:
+        source = pin(spec.data.source, path.resolve().parent, home.folder)
+        pinned = spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
+    check_size(pinned)
+    return pinned

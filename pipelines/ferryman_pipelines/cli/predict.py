@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -16,7 +17,7 @@ from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.errors import DataError, UnavailableError, UsageError
 from ferryman.serving.record import GroupRecord, read_group, version_folder
 from ferryman_pipelines.cli.home import home
-from ferryman_pipelines.cli.output import show, show_json
+from ferryman_pipelines.cli.output import say, show, show_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,10 +95,21 @@ def raw_batches(stream: BinaryIO, name: str, card: ModelCard) -> Iterator[dict[s
     form = CsvFormat.model_validate(card.format)
     features = features_from(card.features)
     table = CsvTable(stream, form, name)
-    columns = FeatureColumns(table.header, features, form.nulls)
+    if not form.header:
+        _check_width(table.header.width, card, name)
+    columns = FeatureColumns(table.header, features, form.nulls, card.columns)
     for batch in table.batches(BATCH):
         parsed = columns.parse(batch)
         yield {feature: options.raw(parsed[feature]) for feature, options in features.items()}
+
+
+def _check_width(width: int, card: ModelCard, name: str) -> None:
+    """Refuse rows without names whose columns cannot be those of the raw data: an index would mean another column."""
+    last = card.label.get("column") == card.width - 1
+    allowed = {card.width, card.width - 1} if last else {card.width}
+    if card.width and width not in allowed:
+        expected = f"{card.width}, or {card.width - 1} without the label" if last else f"{card.width}, the label's too"
+        raise DataError(f"received rows of {width} cells, expected {expected}", source=name)
 
 
 def _asked(
@@ -114,19 +126,26 @@ def _asked(
     except ServingError as error:
         raise UsageError(f"the server at {address} refuses: {error.message}") from error
     if card.task == "number":
-        return [{"value": float(value)} for value in outputs["value"]]
+        return [{"value": _finite(value)} for value in outputs["value"]]
     return [
         {
             "label": label.decode(),
-            "score": float(scores.max()),
-            "scores": dict(zip(card.classes, map(float, scores), strict=True)),
+            "score": _finite(scores.max()),
+            "scores": dict(zip(card.classes, map(_finite, scores), strict=True)),
         }
         for label, scores in zip(outputs["label"], outputs["probabilities"], strict=True)
     ]
 
 
+def _finite(value: Any) -> float | None:
+    """The number, or None where the model has no answer: JSON knows no NaN."""
+    return float(value) if math.isfinite(value) else None
+
+
 def _opened(file: Path) -> BinaryIO:
     if str(file) == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed; name a file, or send the rows through a pipe")
         return sys.stdin.buffer
     try:
         return file.open("rb")
@@ -135,29 +154,33 @@ def _opened(file: Path) -> BinaryIO:
 
 
 def _print(predictions: list[dict[str, Any]], output: Shape) -> None:
+    unanswered = sum(row.get("value", row.get("score")) is None for row in predictions)
+    if unanswered:
+        say(
+            f"{unanswered:,} of {len(predictions):,} rows have no answer: a number in them is too extreme for the model"
+        )
     if output is Shape.json:
         show_json(predictions)
-        return
-    if not predictions:
-        return
-    rows = [{**{k: v for k, v in p.items() if k != "scores"}, **p.get("scores", {})} for p in predictions]
-    names = list(rows[0])
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    if output is Shape.csv:
+    elif predictions and output is Shape.csv:
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([names, *cells])
+        csv.writer(text, lineterminator="\n").writerows(_cells(predictions))
         show(text.getvalue().rstrip("\n"))
-        return
-    widths = [max(len(row[at]) for row in [names, *cells]) for at in range(len(names))]
-    for row in [names, *cells]:
-        show(
-            "  ".join(
-                cell.ljust(width) if at == 0 else cell.rjust(width)
-                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-        )
+    elif predictions:
+        rows = [[cell if cell.isprintable() else repr(cell) for cell in row] for row in _cells(predictions)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for first, *others in rows:
+            cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+            show("  ".join([first.ljust(widths[0]), *cells]))
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _cells(predictions: list[dict[str, Any]]) -> list[list[str]]:
+    """A row of names and one a prediction: label, score and the classes' own scores, whatever these are called."""
+    first = predictions[0]
+    if "value" in first:
+        return [["value"], *([_cell(row["value"])] for row in predictions)]
+    rows = ([row["label"], _cell(row["score"]), *map(_cell, row["scores"].values())] for row in predictions)
+    return [["label", "score", *first["scores"]], *rows]
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

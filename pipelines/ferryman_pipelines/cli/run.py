@@ -13,7 +13,7 @@ import typer
 
 from ferryman.artifacts.record import Outcome, RunRecord, read_record
 from ferryman.artifacts.step import timestamp
-from ferryman.errors import UsageError
+from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
 from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
@@ -71,7 +71,10 @@ def run(
 
 def _found(folder: Path, place: Home) -> RunRequest:
     """The request in a run's folder, with its places where they are now: the home may have been moved since."""
-    request = RunRequest.read(folder / FILE)
+    try:
+        request = RunRequest.read(folder / FILE)
+    except ArtifactError as error:
+        raise UsageError(f"run {folder.name} was not started from here, so it cannot go on from here") from error
     here = {"root": str(folder.parent), "group": str(place.group(Path(request.group).name))}
     return request.model_copy(update=here)
 

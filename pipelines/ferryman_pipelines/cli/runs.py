@@ -24,6 +24,7 @@ def listing(context: typer.Context, output: Output = Format.text) -> None:
 
     Example: ferryman runs
     """
+    context.obj = output
     if context.invoked_subcommand is None:
         guarded(_list)(output)
 
@@ -31,14 +32,17 @@ def listing(context: typer.Context, output: Output = Format.text) -> None:
 @app.command("show")
 @guarded
 def show_run(
-    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")], output: Output = Format.text
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")],
+    output: Output = Format.text,
 ) -> None:
     """Show one run: what was decided and why, what each step came to.
 
     Example: ferryman runs show last
     """
     record = read_record(find_run(run))
-    if output is Format.json:
+    # `runs -o json show RUN` means the same as `runs show RUN -o json`.
+    if Format.json in (output, context.obj):
         show_json(record.model_dump(mode="json"))
     else:
         show(whole(record, home()))

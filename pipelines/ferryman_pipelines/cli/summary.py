@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
+from ferryman.artifacts.evidence import Verdict
 from ferryman.artifacts.fragment import Fragment
 from ferryman.artifacts.record import Outcome, RunRecord
+from ferryman.errors import DataError, UsageError
 from ferryman_pipelines.cli.home import Home
 from ferryman_pipelines.cli.output import program
 
@@ -64,14 +68,18 @@ def table(records: Sequence[RunRecord]) -> str:
 def _took(record: RunRecord) -> str:
     try:
         seconds = (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
-    except ValueError:
+    except (ValueError, TypeError):
         return "-"
     return f"{seconds:.0f} s"
 
 
 def _reasons(record: RunRecord) -> list[str]:
-    reasons = (record.verdict or {}).get("reasons", [])
-    return [f"  {'ok  ' if reason['ok'] else 'HOLD'}  {reason['text']}" for reason in reasons]
+    try:
+        reasons = Verdict.model_validate(record.verdict).reasons
+    except ValidationError:
+        # Another hand's, or a newer one's: what cannot be read is not shown.
+        return []
+    return [f"  {'ok  ' if reason.ok else 'HOLD'}  {reason.text}" for reason in reasons]
 
 
 def _release(record: RunRecord) -> list[str]:
@@ -102,6 +110,8 @@ def _next(record: RunRecord) -> list[str]:
         return ["  next: nothing; another seed, other data or another model would make another candidate"]
     if record.outcome in {"refused", "superseded"}:
         return ["  next: mend what is said above and run the spec again; this release is never tried again by itself"]
+    if record.exit_code in {UsageError.exit_code, DataError.exit_code}:
+        return ["  next: mend what is said above and run the spec again (a resumed run would read the same data)"]
     if record.outcome in {"failed", "interrupted", "running", "rolled_back"}:
         return [f"  next: {ferryman} run --resume {record.run}   (finished steps are not repeated)"]
     if record.outcome == "conflict":

@@ -10,6 +10,7 @@ from typing import Any
 
 from kfp import dsl
 
+from ferryman.artifacts.resolved import without_placeholders
 from ferryman.spec import Spec
 from ferryman.steps.convert.component import convert
 from ferryman.steps.evaluate.component import evaluate
@@ -30,7 +31,7 @@ def train_and_serve(reviewed: Spec) -> Any:
         run_root: str,
         group: str = "",
         run_id: str = "",
-        spec: str = json.dumps(reviewed.document(), separators=(",", ":")),
+        spec: str = without_placeholders(json.dumps(reviewed.document(), separators=(",", ":"))),
         train_epochs: int = reviewed.train.epochs,
         train_batch_size: int = reviewed.train.batch_size,
         train_learning_rate: float = reviewed.train.optimizer.learning_rate,

@@ -10,10 +10,12 @@ this process's own log.
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from ferryman.artifacts.resolved import without_placeholders
 from ferryman.process import child_main
 from ferryman.spec import spec_from
 from ferryman_pipelines.compile.compiling import compile_spec
@@ -33,13 +35,11 @@ def main() -> None:
 
 def arguments(request: RunRequest) -> dict[str, Any]:
     """The pipeline's parameters; knobs keep the defaults of the compiled file unless they were set."""
-    import json
-
     return {
         "run_root": request.root,
         "group": request.group,
         "run_id": request.run,
-        "overrides": json.dumps(request.overrides),
+        "overrides": without_placeholders(json.dumps(request.overrides)),
     }
 
 

@@ -124,6 +124,31 @@ def test_a_hash_split_keeps_every_row_on_its_side_as_the_data_grow(prepare: Step
     assert many.items() >= few.items()
 
 
+def test_a_row_that_was_extended_may_fall_elsewhere_so_its_split_has_another_rule(prepare: Step, garden: Lines) -> None:
+    split = {"kind": "hash", "validation": 0.2, "test": 0.3}
+    lines = garden(40, 40)
+    wider = [f"{line},{'note' if number == 0 else 'x'}" for number, line in enumerate(lines)]
+    rules = [prepare(text(each), split=split).schema["split"]["rule"] for each in (lines, wider, lines)]
+    assert rules[0] == rules[2] != rules[1]
+    keyed = {**split, "key": ["size"]}
+    assert len({prepare(text(each), split=keyed).schema["split"]["rule"] for each in (lines, wider)}) == 1
+
+
+@pytest.mark.parametrize("value", ["0.1", "7", "1e-46"])
+def test_labels_that_are_all_one_number_are_refused(prepare: Step, value: str) -> None:
+    lines = [f"{number},red,{value}" for number in range(40)]
+    label = {"kind": "number", "column": "plant"}
+    assert "expected at least two values" in str(refusal(prepare, text(["size,color,plant", *lines]), label=label))
+
+
+def test_numbers_that_float32_cannot_tell_apart_are_refused(prepare: Step) -> None:
+    lines = [f"{1_763_000_000 + number},red,{'fern' if number % 3 else 'moss'}" for number in range(60)]
+    said = str(refusal(prepare, text(["size,color,plant", *lines])))
+    assert "feature 'size': all numbers from 1763000000 to 1763000059 are one number in float32" in said
+    apart = [f"{1_763_000_000 + 1000 * number},red,{'fern' if number % 3 else 'moss'}" for number in range(60)]
+    prepare(text(["size,color,plant", *apart]))
+
+
 def test_rows_with_one_key_stay_together(prepare: Step) -> None:
     split = {"kind": "hash", "validation": 0.2, "test": 0.3, "key": ["size"]}
     lines = [f"{number % 30},red,{'fern' if number % 7 else 'moss'}" for number in range(300)]
@@ -225,7 +250,7 @@ def test_a_header_that_the_format_denies_is_guessed(prepare: Step, garden: Lines
     ("block", "value", "words"),
     [
         ("features", {"sise": {"kind": "number"}}, "feature 'sise': there is no column 'sise' (do you mean 'size'?)"),
-        ("features", {"plant": {"kind": "category"}}, "feature 'plant' reads the label's own column"),
+        ("features", {"plant": {"kind": "category", "column": 2}}, "feature 'plant' reads the label's own column"),
         ("label", {"kind": "class", "column": "Plant"}, "label: there is no column 'Plant' (do you mean 'plant'?)"),
         ("label", {"kind": "class", "column": 3}, "label: there is no column 3, expected 0 to 2"),
         ("split", {"kind": "hash", "key": ["id"]}, "split.key: there is no column 'id'"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import step
+from ferryman.data.csv_table import Header
 from ferryman.data.examples import LABEL, ROW, ExamplesWriter, shard_rows
 from ferryman.data.options import ExactSplit, HashSplit, PinnedSource
 from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
@@ -32,6 +33,7 @@ class Prepared:
     """Rows whose text stood in the file before; `exact` may put equal rows on different sides, `hash` never does."""
 
     classes: list[str] | None
+    header: Header | None
     rule: str
     """SHA-256 of all that decides a row's side, beside the source's bytes."""
 
@@ -83,21 +85,24 @@ def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prep
     else:
         sides = np.frombuffer(bytes(rows.keyed_sides), dtype=np.uint8)
     _check_sides(sides, strata, classes, split, source.name)
+    if classes is None:
+        _check_numbers(np.frombuffer(rows.numbers, dtype=np.float64)[sides == SIDES.index("train")], source.name)
     table = _table(rows, ids, strata, classes)
+    _check_columns(table, source.name)
     writer = ExamplesWriter(folder)
     sizes = {
         name: writer.write_split(name, _shards(table, order[sides[order] == side])) for side, name in enumerate(SIDES)
     }
     # An id is the digest itself for the first of equal rows, and another hash for the others.
     repeated = int((ids != np.frombuffer(digests, dtype=np.uint8).reshape(ids.shape)).any(axis=1).sum())
-    prepared = Prepared(sizes, rows.dropped, repeated, classes, reading.rule(rows.key))
+    prepared = Prepared(sizes, rows.dropped, repeated, classes, rows.header, reading.rule(rows.key))
     writer.write_schema(_schema(source, reading, table, prepared))
     writer.write_statistics()
     return prepared
 
 
 def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: Prepared) -> dict[str, Any]:
-    split = reading.split
+    split, header = reading.split, prepared.header
     return {
         "schema_version": 1,
         "task": reading.label.kind,
@@ -108,6 +113,8 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
         },
         "label": reading.label.model_dump(mode="json"),
         "format": reading.format.model_dump(mode="json"),
+        "columns": list(header.names) if header and header.names else None,
+        "width": header.width if header else 0,
         "split": {**split.model_dump(mode="json"), "rule": prepared.rule, "sizes": prepared.sizes},
         "source": {"name": source.name, "sha256": source.sha256},
         "rows_dropped": prepared.dropped,
@@ -137,6 +144,28 @@ def _check_sides(
             raise DataError(
                 f"no train row has the class {name!r} ({rows} in all the data): a model cannot learn it; give more "
                 "rows of it, leave it out, or choose another seed",
+                source=source,
+            )
+
+
+def _check_numbers(train: np.ndarray, source: str) -> None:
+    """Refuse labels of which there is nothing to learn, also where the model's float32 is what makes them equal."""
+    if not np.float32(train.std()) or len(np.unique(train.astype(np.float32))) < 2:
+        raise DataError(
+            f"all {len(train)} train labels are {train[0]:g} (as float32), expected at least two values", source=source
+        )
+
+
+def _check_columns(table: pa.Table, source: str) -> None:
+    """Refuse a column of different numbers that float32, the type of server and device, cannot tell apart."""
+    for name in table.column_names:
+        if str(table.schema.field(name).type) != "double" or name == LABEL:
+            continue
+        values = table.column(name).drop_null().to_numpy()
+        if len(values) and values.min() < values.max() and np.float32(values.min()) == np.float32(values.max()):
+            raise DataError(
+                f"feature {name!r}: all numbers from {values.min():.17g} to {values.max():.17g} are one number in "
+                "float32, the type of server and device: subtract an offset in the data, or leave the feature out",
                 source=source,
             )
 

@@ -54,6 +54,7 @@ class Rows:
     codes: array[int] = field(default_factory=lambda: array("i"))
     """The labels of a class task as offsets into `names`, else empty."""
 
+    header: Header | None = None
     key: tuple[str | int, ...] = ()
     """Names of the columns whose cells decide the side (`split: {kind: hash}`); their indexes where none has a name."""
 
@@ -94,7 +95,8 @@ def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
     position = table.header.position(label.column, "label")
     columns.refuse(position)
     key = _key(table.header, split)
-    rows = Rows(key=tuple(table.header.name(at) for at in (range(table.header.width) if key is None else key)))
+    decide = range(table.header.width) if key is None else key
+    rows = Rows(header=table.header, key=tuple(table.header.name(at) for at in decide))
     for batch in table.batches():
         labels = read_labels(batch, position, label, nulls)
         kept = [row for row, value in enumerate(labels) if value is not None]

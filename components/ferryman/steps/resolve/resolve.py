@@ -61,9 +61,10 @@ def resolve_run(
     with step("resolve", root, run_id, job) as run:
         reviewed = spec_from(_json_object(spec, "spec")).document()
         changes = changed_fields(reviewed, knobs, _json_object(overrides or "{}", "overrides"))
-        merged = spec_from(apply_overrides(reviewed, changes)).document()
+        candidate = spec_from(apply_overrides(reviewed, changes))
+        merged = candidate.document()
         resolved = ResolvedRun(
-            spec=merged,
+            spec=candidate.compact(),
             as_of=_as_of(RunStore(root).run(run.run_id)),
             spec_sha256=spec_sha256(reviewed),
             overrides=changes,

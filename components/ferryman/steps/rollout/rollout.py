@@ -37,7 +37,8 @@ def release_model(
         for path, kind in ((conversion, "conversion"), (check, "serving_check"), (verdict, "verdict")):
             run.input(Path(path), kind=kind)
         check_evidence(manifest.digest, Path(conversion), Path(check), Path(verdict))
-        card, served = ModelCard.read(Path(model) / FILE), fixed.read_spec().gate.served
+        card = ModelCard.read(Path(model) / FILE)
+        served = fixed.read_spec().gate.served.scaled(card.scale)
         group = Path(fixed.group)
         release = Release(
             name=f"{run.run_id}-{_attempt(group, run.run_id)}",

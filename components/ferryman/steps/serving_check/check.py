@@ -55,7 +55,9 @@ def check_serving(resolved: str, root: str, run_id: str, job: str, model: str, c
         digest = run.input(Path(model), kind="model").digest
         folder = run.output(Path(check), kind="serving_check")
         golden, card = GoldenSet.read(Path(model) / "golden"), ModelCard.read(Path(model) / FILE)
-        report = check_model(Path(model) / "saved_model", card.name, golden, spec.gate.served, run.work)
+        report = check_model(
+            Path(model) / "saved_model", card.name, golden, spec.gate.served.scaled(card.scale), run.work
+        )
         report = report.model_copy(update={"model": digest})
         report.write(folder / "serving_check.json")
         shutil.copyfile(run.work / "server" / "server.log", folder / "server.log")

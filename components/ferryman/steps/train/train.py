@@ -126,9 +126,12 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
         label=knows["label"],
         split={**schema["split"], "source_sha256": schema["source"]["sha256"]},
         format=document["data"]["format"],
+        columns=schema.get("columns"),
+        width=schema.get("width", 0),
         model=knows["model"],
         seed=spec.train.seed,
         content=content_hash(weights_by_path(model.core_model.exported), knows),
+        scale=head.deviation if isinstance(head, NumberHead) else 1.0,
         outputs=model.outputs,
         device=[DeviceTensor(name=s.name, dtype=s.dtype, shape=list(s.shape)) for s in model.device_specs],
     )
@@ -147,8 +150,7 @@ def headline(spec: Spec, training: Training) -> str:
 def _head(classes: list[str] | None, train: Rows) -> Head:
     if classes is not None:
         return ClassHead(tuple(classes))
-    deviation = float(np.float32(train.target.std()))
-    return NumberHead(float(np.float32(train.target.mean())), deviation or 1.0)
+    return NumberHead(float(np.float32(train.target.mean())), float(np.float32(train.target.std())))
 
 
 def _trainable(head: Head, target: np.ndarray) -> np.ndarray:
