@@ -34,7 +34,7 @@ def test_a_run_that_cannot_be_watched_to_its_end_leaves_its_record(
         group=str(tmp_path / "group"),
     )
     request.folder.mkdir()
-    record = watching.watch(request, None, print)  # type: ignore[arg-type]
+    record = watching.watch(request, lambda fragment: None)
     assert (record.outcome, record.exit_code) == (outcome, code)
     assert reason in record.reason
     assert json.loads((tmp_path / "r" / "record.json").read_text())["exit_code"] == code

@@ -20,7 +20,7 @@ from ferryman.storage.local import atomic_write, create_only
 from ferryman_pipelines.cli.home import Home, home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
-from ferryman_pipelines.cli.summary import summary
+from ferryman_pipelines.cli.summary import step_line, summary
 from ferryman_pipelines.runners.request import FILE, RunRequest
 
 UNFINISHED: frozenset[Outcome] = frozenset({"running", "failed", "interrupted", "rolled_back"})
@@ -66,7 +66,7 @@ def run(
     from ferryman_pipelines.runners.watch import watch
 
     say(f"run {request.run} in {request.folder}")
-    return _told(watch(request, place, say), place, output)
+    return _told(watch(request, lambda step: say(step_line(step))), place, output)
 
 
 def _found(folder: Path, place: Home) -> RunRequest:

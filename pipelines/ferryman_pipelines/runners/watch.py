@@ -16,8 +16,6 @@ from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import failure, timestamp
 from ferryman.errors import FerrymanError, InterruptedRunError
 from ferryman.process import Finished, one_line, spawn
-from ferryman_pipelines.cli.home import Home
-from ferryman_pipelines.cli.summary import step_line
 from ferryman_pipelines.runners.request import FILE, RunRequest
 from ferryman_pipelines.runners.serving import Rollout
 
@@ -25,8 +23,8 @@ PAUSE = 0.1
 """Seconds between two looks at the run's folder."""
 
 
-def watch(request: RunRequest, home: Home, say: Callable[[str], None]) -> RunRecord:
-    """Run the request to its end and write its record, whatever happens on the way.
+def watch(request: RunRequest, tell: Callable[[Fragment], None]) -> RunRecord:
+    """Run the request to its end and write its record, whatever happens on the way; `tell` hears of each step that ended.
 
     Raises:
         UnavailableError: somebody else runs it.
@@ -34,15 +32,15 @@ def watch(request: RunRequest, home: Home, say: Callable[[str], None]) -> RunRec
     run = Run(request.folder, request.run)
     with run.lock(), _signals():
         run.reopen()
-        run.write_end(_end(request, run, say))
+        run.write_end(_end(request, run, tell))
         return write_record(run)
 
 
-def _end(request: RunRequest, run: Run, say: Callable[[str], None]) -> End:
+def _end(request: RunRequest, run: Run, tell: Callable[[Fragment], None]) -> End:
     """Run it; how that ended, whatever it was: a run without a record could not be told from one that was killed."""
     state, reason, code = "SUCCEEDED", "", None
     try:
-        finished = _orchestrate(request, run, say)
+        finished = _orchestrate(request, run, tell)
         if not finished.ok:
             state, reason = "FAILED", f"orchestrator: {finished.reason()}"
     except (KeyboardInterrupt, InterruptedRunError) as error:
@@ -53,8 +51,8 @@ def _end(request: RunRequest, run: Run, say: Callable[[str], None]) -> End:
     return End.model_validate({"state": state, "reason": reason, "exit_code": code, "at": at})
 
 
-def _orchestrate(request: RunRequest, run: Run, say: Callable[[str], None]) -> Finished:
-    told = Told(run, say)
+def _orchestrate(request: RunRequest, run: Run, tell: Callable[[Fragment], None]) -> Finished:
+    told = Told(run, tell)
     process = spawn(
         [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
         log=request.folder / "logs" / "orchestrator.log",
@@ -81,8 +79,8 @@ def _orchestrate(request: RunRequest, run: Run, say: Callable[[str], None]) -> F
 class Told:
     """Which steps were told already."""
 
-    def __init__(self, run: Run, say: Callable[[str], None]) -> None:
-        self._run, self._say = run, say
+    def __init__(self, run: Run, tell: Callable[[Fragment], None]) -> None:
+        self._run, self._tell = run, tell
         self._known: dict[str, Fragment] = {fragment.step: fragment for fragment in run.fragments()}
 
     def news(self) -> None:
@@ -91,7 +89,7 @@ class Told:
             if fragment != self._known.get(fragment.step):
                 self._known[fragment.step] = fragment
                 if fragment.state in {"done", "failed"}:
-                    self._say(step_line(fragment))
+                    self._tell(fragment)
 
 
 @contextlib.contextmanager
