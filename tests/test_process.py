@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from newcomer import eventually
 
 from ferryman import process
 
@@ -120,8 +121,7 @@ def test_terminate_asks_first_and_kills_then(tmp_path: Path) -> None:
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
     stubborn = process.spawn(python(stubborn_code), log=tmp_path / "b.log")
-    while "ready" not in (tmp_path / "b.log").read_text():
-        time.sleep(0.02)
+    assert eventually(lambda: "ready" in (tmp_path / "b.log").read_text())
     assert polite.terminate().signal == signal.SIGTERM
     assert stubborn.terminate(grace=0.2).signal == signal.SIGKILL
 

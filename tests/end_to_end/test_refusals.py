@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from newcomer import User, flowers
+from newcomer import User, flowers, spoil
 
 
 def test_a_misspelt_field_is_refused_with_its_path_before_anything_runs(user: User) -> None:
@@ -18,10 +18,7 @@ def test_a_misspelt_field_is_refused_with_its_path_before_anything_runs(user: Us
 
 def test_a_bad_row_is_refused_with_line_and_column(user: User) -> None:
     spec = flowers(user.folder)
-    data = user.folder / "flowers.csv"
-    lines = data.read_text().splitlines()
-    lines[7] = lines[7].replace(";", ";x", 1)
-    data.write_text("\n".join(lines) + "\n")
+    spoil(user.folder / "flowers.csv")
     said = user.types("run", spec)
     assert said.returncode == 4, said.stderr
     assert "line 8" in said.stdout + said.stderr
@@ -42,6 +39,8 @@ def test_a_bad_row_is_refused_with_line_and_column(user: User) -> None:
     ],
 )
 def test_a_source_that_cannot_be_had_is_named(user: User, source: str, code: int, words: str) -> None:
+    # An empty folder stands for the package index: the real one may be away, which is another fault than this.
+    user.settings |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(user.folder), "PIP_CONFIG_FILE": "/dev/null"}
     spec = flowers(user.folder)
     spec.write_text(spec.read_text().replace("flowers.csv", source))
     said = user.types("run", spec)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,22 @@ class User:
     """Somebody who types `ferryman ...` in a folder of their own."""
 
     folder: Path
+    python: Path = Path(sys.executable)
+    """Of the environment that ferryman is installed in."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables of their own."""
 
     @property
     def home(self) -> Path:
-        return self.folder / ".ferryman"
+        return Path(self.settings.get("FERRYMAN_HOME", self.folder / ".ferryman"))
 
     def command(self, *arguments: str | Path) -> list[str]:
-        return [str(Path(sys.executable).with_name("ferryman")), *map(str, arguments)]
+        return [str(self.python.with_name("ferryman")), *map(str, arguments)]
 
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if not name.startswith("FERRYMAN_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("FERRYMAN_")}
+        return {**clean, **self.settings}
 
     def types(
         self, *arguments: str | Path, stdin: str | None = None, limit: float = 280
@@ -103,6 +109,13 @@ def strangers(folder: Path) -> list[str]:
             if str(folder) in line:
                 found.append(line)
     return found
+
+
+def spoil(data: Path) -> None:
+    """A letter in line 8 of the flowers, where their sepal's number begins."""
+    lines = data.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[7] = lines[7].replace(";", ";x", 1)
+    data.write_text("".join(lines), encoding="utf-8")
 
 
 def flowers(folder: Path, *, rows: int = 400, seed: int = 5, name: str = "flowers", **blocks: str) -> Path:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FAULTS = ("", "raise", "data", "kill", "exit", "nan", "bytes", "wait", "child")
+FAULTS = ("", "raise", "data", "kill", "exit", "nan", "bytes", "bytes-exit", "wait", "child")
 
 
 def compile_stub(out: Path) -> None:
@@ -80,8 +80,10 @@ def misbehave(fault: str) -> None:
         raise DataError("received 'x', expected a number", line=3)
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if fault == "bytes":
+    if fault.startswith("bytes"):
         os.write(1, b"\xff\xfe\x00 not text\n")
+    if fault == "bytes-exit":
+        os._exit(17)
     if fault == "child":
         subprocess.Popen(["sleep", "60"])
     if fault in {"wait", "child"}:
