@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -67,6 +68,16 @@ class User:
         """The records of all runs, oldest first."""
         return [json.loads(path.read_text()) for path in sorted(self.home.glob("runs/*/record.json"))]
 
+    def fragments(self) -> dict[str, dict[str, Any]]:
+        """What the steps of the newest run have said of themselves, by name."""
+        found = {}
+        for run in sorted(self.home.glob("runs/*"))[-1:]:
+            for path in run.glob("fragments/*.json"):
+                # It may be at work this very moment.
+                with contextlib.suppress(ValueError):
+                    found[path.stem] = json.loads(path.read_text())
+        return found
+
     def group(self) -> dict[str, Any]:
         """The group record."""
         return json.loads((self.home / "groups" / "local" / "record.json").read_text())
@@ -108,6 +119,18 @@ def strangers(folder: Path) -> list[str]:
                 continue
             if str(folder) in line:
                 found.append(line)
+    return found
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, as far as they live."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for member in found:
+        found += [child for child, parent in parents.items() if parent == member]
     return found
 
 
