@@ -90,10 +90,11 @@ class Group:
         self.see(probes=[ProbeReport("m", self.part.candidate.number, ok, "wrong answers")])
         self.settle()
 
-    def report(self, *replicas: str, state: str = "ok", **changes: Any) -> None:
+    def report(self, *replicas: str, state: str = "ok", bad: int | None = None, **changes: Any) -> None:
         """What `replicas` (all) say of the present record."""
         record = self.view.record
-        said = ModelReport.model_validate({"generation": self.part.generation, "state": state, "why": "it said so"})
+        words = {"generation": self.part.generation, "state": state, "why": "it said so", "bad": bad}
+        said = ModelReport.model_validate(words)
         reports = {
             name: Report(replica=name, epoch=record.epoch, generation=record.generation, models={"m": said}).model_copy(
                 update=changes
@@ -331,6 +332,33 @@ def test_a_bad_report_after_the_commit_waits_for_a_person(phase: str) -> None:
     found.ask(rollback("back-1", leaves=2))
     found.settle()
     assert (found.phase, found.part.stable, found.part.tombstones) == ("revert", version(1), [2])
+
+
+@pytest.mark.parametrize(("bad", "phase"), [(2, "back"), (None, "back"), (1, "idle")])
+def test_from_back_the_way_is_free_when_only_the_stable_version_is_in_trouble(bad: int | None, phase: str) -> None:
+    found = up_to("roll1")
+    found.report("b", state="bad", bad=2)
+    found.report("a")
+    assert found.phase == "back"
+    found.report("b", state="bad", bad=bad)
+    assert (found.phase, found.ended("r2")) == (phase, "Refused" if phase == "idle" else "not yet")
+
+
+def test_a_version_that_was_itself_rolled_back_is_no_way_back() -> None:
+    refused = [version(2).content]
+    found = group(serving(3, previous=2, refused=refused), rollback("back-1", leaves=3))
+    assert (found.phase, found.ended("back-1"), found.part.stable) == ("idle", "Conflict", version(3))
+    assert "version 2 was itself rolled back" in found.part.ended["back-1"].why
+
+
+def test_a_clock_that_was_set_back_makes_no_phase_last_longer() -> None:
+    found = up_to("soak", now="2030-01-01T00:00:00+00:00", started="2030-01-01T00:00:00+00:00", soak_seconds=10.0)
+    found.see(now="2026-01-01T00:00:09+00:00", started="2026-01-01T00:00:00+00:00")
+    found.report()
+    assert found.phase == "soak"
+    found.see(now="2026-01-01T00:00:11+00:00")
+    found.settle()
+    assert found.phase == "finish"
 
 
 def test_a_phase_that_takes_too_long_before_the_commit_goes_back() -> None:

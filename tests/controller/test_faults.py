@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -15,8 +17,10 @@ import pytest
 from model_artifact import flip_a_byte
 from newcomer import eventually
 
+from ferryman import process
 from ferryman.controller.group import read_endpoints
 from ferryman.serving.client import ServingClient, ServingError
+from ferryman.serving.server import owns
 
 Build = Callable[..., Path]
 
@@ -177,3 +181,46 @@ def test_a_second_group_process_on_one_folder_is_refused_with_the_pid_of_the_fir
     group.until(group.servers)
     assert group.record().epoch == record.epoch
     assert group.end() == 0
+
+
+def test_a_group_that_was_moved_serves_from_its_new_place_and_junk_among_its_documents_stops_nobody(
+    group: Any, artifact: Any, tmp_path: Path
+) -> None:
+    first = group.release(artifact(1.0))
+    group.start()
+    assert group.ended(first).state == "Promoted"
+    group.until(lambda: group.part().phase == "idle")
+    assert group.end() == 0
+    old, group.folder = group.folder, tmp_path / "another place"
+    shutil.move(old, group.folder)
+    # A pipe would be read for ever; a folder lies where an end is to be told.
+    os.mkfifo(group.folder / "releases" / "pipe.json")
+    (group.folder / "requests").mkdir(exist_ok=True)
+    os.mkfifo(group.folder / "requests" / "abort-x.json")
+    (group.folder / "releases" / "run2-1.end.json").mkdir()
+    group.start()
+    assert group.answer(label="stable") == (1.0, 1)
+    assert str(old) not in group.startup()
+    group.release(artifact(2.0))
+    group.until(lambda: group.part().ended.get("run2-1") and group.part().phase == "idle")
+    assert group.answer(label="stable") == (2.0, 2)
+    assert group.until(lambda: "the end of run2-1 (Promoted) cannot be told" in log_of(group))
+    assert group.end() == 0
+
+
+def test_a_server_is_told_from_another_process_that_listens_in_its_place(tmp_path: Path) -> None:
+    with socket.socket() as ours:
+        ours.bind(("127.0.0.1", 0))
+        ours.listen()
+        port = ours.getsockname()[1]
+        child = process.spawn(["sleep", "60"], log=tmp_path / "child.log")
+        try:
+            assert owns(os.getpid(), {port})
+            assert not owns(child.pid, {port})
+            with socket.socket() as silent:
+                silent.bind(("127.0.0.1", 0))
+                assert not owns(os.getpid(), {port, silent.getsockname()[1]}), "bound and not listening"
+        finally:
+            child.kill()
+            child.wait()
+        assert not owns(child.pid, {port}), "it has ended"

@@ -56,9 +56,10 @@ def test_a_start_up_file_names_one_version_a_model_under_the_label_stable(tmp_pa
     assert (fish.name, list(fish.model_version_policy.specific.versions)) == ("fish", [4])
     assert (dict(birds.version_labels), dict(fish.version_labels)) == ({"stable": 12}, {"stable": 4})
     assert birds.base_path == str((group / "store" / "birds").resolve())
-    assert read_startup(path) == {"birds": 12, "fish": 4}
+    assert read_startup(path, group) == {"birds": 12, "fish": 4}
+    assert read_startup(path, tmp_path / "moved") is None, "its folders are another group's, or this one's old place"
     write_startup(path, group, {})
-    assert read_startup(path) == {}
+    assert read_startup(path, group) == {}
     assert [found.name for found in tmp_path.iterdir()] == ["models.config"]
 
 
@@ -77,25 +78,26 @@ def test_a_start_up_file_that_is_not_one_of_ours_says_nothing(
     versions: tuple[tuple[int, ...], dict[str, int]], tmp_path: Path
 ) -> None:
     path = tmp_path / "models.config"
-    ours = ModelConfig("fish", "/f", (5,), {"stable": 5})
-    path.write_text(render([ours, ModelConfig("birds", "/b", *versions)]))
-    assert read_startup(path) is None
+    fish, birds = (str(tmp_path.resolve() / "store" / name) for name in ("fish", "birds"))
+    ours = ModelConfig("fish", fish, (5,), {"stable": 5})
+    path.write_text(render([ours, ModelConfig("birds", birds, *versions)]))
+    assert read_startup(path, tmp_path) is None
     path.write_text(render([ours]))
-    assert read_startup(path) == {"fish": 5}
+    assert read_startup(path, tmp_path) == {"fish": 5}
 
 
 def test_a_start_up_file_that_is_absent_torn_or_no_text_says_nothing_and_an_empty_one_names_no_model(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "models.config"
-    assert read_startup(path) is None
+    assert read_startup(path, tmp_path) is None
     write_startup(path, tmp_path, {"birds": 12})
     path.write_bytes(path.read_bytes()[:-3])
-    assert read_startup(path) is None
+    assert read_startup(path, tmp_path) is None
     path.write_bytes(b"\xff\xfe{")
-    assert read_startup(path) is None
+    assert read_startup(path, tmp_path) is None
     path.write_bytes(b"")
-    assert read_startup(path) == {}
+    assert read_startup(path, tmp_path) == {}
 
 
 def test_the_part_of_a_model_has_its_versions_in_order_and_no_label_before_the_first_commit(tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ def test_ok_is_said_only_when_everything_is_as_wanted() -> None:
     assert converge(want(1), seen()) == Act("ok")
 
 
+def test_where_the_stable_version_itself_is_bad_whatever_must_leave_leaves_before_that_is_told() -> None:
+    both = seen(aspired={1, 2}, versions={1: FAILED, 2: AVAILABLE}, broken={1: "torn"}, label=None)
+    assert act(want(1, tombstones=[2]), both) == reload(1, label=1)
+    gone = seen(aspired={1}, versions={1: FAILED, 2: Seen("END")}, broken={1: "torn"}, label=None)
+    assert converge(want(1, tombstones=[2]), gone) == Act("bad", frozenset({1}), why="version 1 cannot be loaded: torn")
+
+
+def test_the_version_that_still_answers_in_the_place_of_a_bad_one_stays() -> None:
+    reverting = seen(aspired={1, 2}, versions={1: AVAILABLE, 2: AVAILABLE}, label=2, label_config=2, disproven={1: "x"})
+    assert converge(want(1, tombstones=[2]), reverting) == Act("bad", frozenset({1}), why="version 1: x")
+
+
 def test_a_server_that_starts_is_waited_for() -> None:
     assert converge(want(1), seen(listening=False, exited=False, startup=None)).kind == "wait"
 

@@ -30,6 +30,9 @@ class Evidence(BaseModel):
     def read(cls, path: Path) -> Self:
         """The document at `path`; ArtifactError when it is missing or not of this form."""
         try:
+            if path.exists() and not path.is_file():
+                # A pipe would be waited for without end.
+                raise ValueError("it is no regular file")
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path}: not a readable {cls.__name__} document: {error}", str(path)) from error

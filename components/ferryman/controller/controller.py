@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ferryman.controller.adopt import adopt, is_lost
@@ -41,7 +42,8 @@ class Controller:
         self._copies: dict[str, Released] = {}
         self._refusals: dict[str, str] = {}
         self._mirrored: set[str] = set()
-        self._started = _now()
+        self._clock = _steady_clock()
+        self._started = self._clock()
         self._known = self._obeyed()
         self._seen: tuple[int, int] | None = None
         clear_partials(folder)
@@ -112,7 +114,7 @@ class Controller:
             copies=self._copies,
             refusals=self._refusals,
             torn=self._torn(record, releases),
-            now=_now(),
+            now=self._clock(),
             started=self._started,
             soak_seconds=self._soak_seconds,
         )
@@ -139,7 +141,8 @@ class Controller:
             if number is None:
                 number = 1 + max([used, *numbers_in_store(self.folder, release.model)])
                 copy_version(self.folder, release, number)
-        except (ArtifactError, OSError) as error:
+        except ArtifactError as error:
+            # Any other trouble (a full disk) is none of the release's: it is tried again.
             self._refusals[release.name] = f"its files cannot be copied: {error}"
             return
         self._copies[release.name] = Released(
@@ -166,13 +169,26 @@ class Controller:
         for part in record.models.values():
             for release, end in part.ended.items():
                 if release not in self._mirrored:
-                    write_end(self.folder, release, end)
+                    self._tell_end(release, end)
                     self._mirrored.add(release)
+
+    def _tell_end(self, release: str, end: Ended) -> None:
+        """The mirror of an end; what keeps one from being written keeps no other model from going on."""
+        try:
+            write_end(self.folder, release, end)
+        except OSError as error:
+            self._told(f"the end of {release} ({end.state}) cannot be told in {self.folder / 'releases'}: {error}")
 
     def _reports(self) -> dict[str, Report]:
         found = {name: parse_report(self.folder / "agents" / name / "report.json") for name in self._replicas}
         return {name: report for name, report in found.items() if report}
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _steady_clock() -> Callable[[], str]:
+    """Now, ISO 8601 UTC; from the first call on no correction of the machine's clock changes how time passes."""
+    began, started = datetime.now(UTC), time.monotonic()
+
+    def now() -> str:
+        return (began + timedelta(seconds=time.monotonic() - started)).isoformat()
+
+    return now

@@ -13,7 +13,7 @@ from typing import Any
 
 from ferryman.controller.rollback import must_wait, roll_back
 from ferryman.controller.transition import end_release, go_back, to_idle
-from ferryman.serving.record import BEFORE_COMMIT, Ended, GroupRecord, ModelPart, Phase, Released
+from ferryman.serving.record import BEFORE_COMMIT, Ended, GroupRecord, ModelPart, Released
 from ferryman.serving.release import Release
 from ferryman.serving.report import ModelReport, Report
 
@@ -164,15 +164,27 @@ def _advance(view: View, name: str, part: ModelPart) -> ModelPart | None:
     if bad and part.phase in BEFORE_COMMIT:
         number = part.candidate.number if part.candidate else None
         return go_back(part, Ended(state="Refused", why=bad, version=number))
-    if bad or not _satisfied(view.record, part.phase, reports):
+    if (bad and part.phase != "back") or not _satisfied(view.record, part, reports):
         # After the commit a bad report waits for a person or a reversal: the way forward drops nothing by itself.
         return None
     return _next(view, part)
 
 
-def _satisfied(record: GroupRecord, phase: Phase, reports: Mapping[str, ModelReport]) -> bool:
-    asked = record.replicas[:1] if phase == "roll0" else record.replicas
-    return all(replica in reports and reports[replica].state == "ok" for replica in asked)
+def _satisfied(record: GroupRecord, part: ModelPart, reports: Mapping[str, ModelReport]) -> bool:
+    asked = record.replicas[:1] if part.phase == "roll0" else record.replicas
+    return all(replica in reports and _has_done(reports[replica], part) for replica in asked)
+
+
+def _has_done(report: ModelReport, part: ModelPart) -> bool:
+    """Whether a server is where the phase leads; from back it is also when its only trouble is the stable version.
+
+    That the candidate has left is then true all the same, and only from idle a way out of the trouble can start.
+    """
+    if report.state == "ok":
+        return True
+    return (
+        part.phase == "back" and report.bad is not None and part.stable is not None and report.bad == part.stable.number
+    )
 
 
 def _next(view: View, part: ModelPart) -> ModelPart | None:
@@ -227,7 +239,10 @@ def _why(view: View, part: ModelPart) -> list[str]:
 def _seconds(view: View, part: ModelPart) -> float:
     """How long the phase has lasted while this controller was there to watch it."""
     try:
-        began = max(datetime.fromisoformat(text) for text in (part.since, view.started) if text)
-        return (datetime.fromisoformat(view.now) - began).total_seconds()
+        now = datetime.fromisoformat(view.now)
+        times = [datetime.fromisoformat(text) for text in (part.since, view.started) if text]
+        # What began in the future was written before the machine's clock was set back: nobody knows when.
+        began = max((moment for moment in times if moment <= now), default=now)
+        return (now - began).total_seconds()
     except (ValueError, TypeError):
         return 0.0

@@ -26,7 +26,7 @@ from ferryman.process import Process, one_line, spawn
 from ferryman.serving.agent import Agent
 from ferryman.serving.record import FILE, GroupRecord, parse_or_none
 from ferryman.serving.report import Report
-from ferryman.serving.server import ServerProcess, check_free, free_port
+from ferryman.serving.server import ServerProcess, check_free
 from ferryman.storage.local import atomic_write
 
 __all__ = [
@@ -70,7 +70,7 @@ class GroupProcess:
     ) -> None:
         self.folder = folder.resolve()
         self._host, self._ports = host, (grpc_port, rest_port)
-        self._soak_seconds, self._told = soak_seconds, told
+        self._soak_seconds, self._told = soak_seconds, _harmless(told)
         self._stopped = threading.Event()
         self._said = self._complained = ""
         self._published: ServerProcess | None = None
@@ -92,7 +92,7 @@ class GroupProcess:
             for port in self._ports:
                 if port:
                     check_free(self._host, port)
-            agent = Agent(self.folder, REPLICA, host=self._host, ports=self._both_ports(), first=True)
+            agent = Agent(self.folder, REPLICA, host=self._host, ports=self._ports, first=True)
             # A report of an earlier life must not count for what this server has yet to prove.
             (agent.place / "report.json").unlink(missing_ok=True)
             controller = Controller(
@@ -112,22 +112,20 @@ class GroupProcess:
                 thread.join(timeout=10.0)
                 agent.stop()
 
-    def _both_ports(self) -> tuple[int, int]:
-        grpc_port = self._ports[0] or free_port(self._host)
-        rest_port = self._ports[1] or free_port(self._host)
-        while rest_port == grpc_port:
-            rest_port = free_port(self._host)
-        return grpc_port, rest_port
-
     def _control(self, controller: Controller, agent: Agent) -> None:
+        decided = False
         while not self._stopped.wait(TICK):
             try:
                 record = controller.step()
-            except OSError as error:
+                self._publish(agent)
+            except (OSError, UnavailableError) as error:
+                if isinstance(error, UnavailableError) and not decided:
+                    # A record that this version cannot read: told to whoever starts it, not waited for.
+                    raise
                 self._say(f"the controller waits: {one_line(error)}")
                 self._stopped.wait(TROUBLE)
                 continue
-            self._publish(agent)
+            decided = True
             if record:
                 self._say(describe(record))
 
@@ -186,6 +184,16 @@ class GroupProcess:
                 # It has no flag for the address, and its ModelService no authentication.
                 self._told("TensorFlow Serving listens on every address of this machine, whatever --host says")
             self._told(f"listening: gRPC {found.grpc}, REST {found.rest} ({found.server})")
+
+
+def _harmless(told: Callable[[str], None]) -> Callable[[str], None]:
+    """`told`, whose trouble (a full disk, a reader that went away) is none of what serves."""
+
+    def tell(text: str) -> None:
+        with contextlib.suppress(OSError):
+            told(text)
+
+    return tell
 
 
 def describe(record: GroupRecord) -> str:

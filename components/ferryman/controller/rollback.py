@@ -26,6 +26,9 @@ def roll_back(part: ModelPart, rollback: Release, torn: str | None) -> ModelPart
         if not part.previous:
             why = f"version {leaves} is the first one: there is nothing to go back to"
             return end_release(part, rollback.name, Ended(state="Conflict", why=why))
+        if part.previous.content in part.refused:
+            why = f"version {part.previous.number} was itself rolled back; release it again with a reason"
+            return end_release(part, rollback.name, Ended(state="Conflict", why=why))
         if torn:
             why = f"version {part.previous.number} cannot serve again: {torn}"
             return end_release(part, rollback.name, Ended(state="Conflict", why=why))

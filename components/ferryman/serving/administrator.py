@@ -15,7 +15,7 @@ from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
 from ferryman.serving.config import ModelConfig
 from ferryman.serving.converge import Act, Observed, Seen
 from ferryman.serving.proof import golden_difference
-from ferryman.serving.server import ServerProcess, launch, listening, server_kind
+from ferryman.serving.server import ServerProcess, free_ports, launch, server_kind
 from ferryman.serving.startup import FILE, STABLE, model_config, read_startup, write_startup
 
 RELOAD_LIMIT = 300.0
@@ -48,7 +48,7 @@ class Knowledge:
 
 
 class Administrator:
-    """Of the server that lies in `place`, for the group in `group`, at fixed ports (gRPC, REST)."""
+    """Of the server that lies in `place`, for the group in `group`; of its ports (gRPC, REST) 0 takes a free one."""
 
     def __init__(self, group: Path, place: Path, host: str, ports: tuple[int, int]) -> None:
         self.place = place
@@ -66,7 +66,7 @@ class Administrator:
     @property
     def startup(self) -> dict[str, int]:
         """Model -> the version that the start-up file names."""
-        return read_startup(self.place / FILE) or {}
+        return read_startup(self.place / FILE, self._group) or {}
 
     def exited(self) -> bool:
         """Whether no server process runs; a new end is taken note of."""
@@ -84,9 +84,7 @@ class Administrator:
         if self.exited() or self.server is None:
             return False
         if not self._known.listened:
-            self._known.listened = listening(self.server.grpc_address) and listening(
-                self.server.rest_url.removeprefix("http://")
-            )
+            self._known.listened = self.server.listens()
             if self._known.listened:
                 self._bad_starts = 0
         return self._known.listened
@@ -102,15 +100,17 @@ class Administrator:
             return f"the server ended {self._bad_starts} times: {self.last_words()}"
         self.forget()
         path = self.place / FILE
-        if not path.exists():
+        if read_startup(path, self._group) is None:
             write_startup(path, self._group, {})
         if self._bad_starts and self.startup:
             # One model that cannot load ends the whole server; from an empty list each tells its own trouble.
             path = self.place / "bare.config"
             write_startup(path, self._group, {})
         self._noticed = False
-        self.server = launch(server_kind(), path, self.place, self._host, self._ports, wait=False)
-        for model, number in (read_startup(path) or {}).items():
+        # Free ports are looked for at each start: who had none of their own may find the last ones taken.
+        ports = free_ports(self._host, self._ports)
+        self.server = launch(server_kind(), path, self.place, self._host, ports, wait=False)
+        for model, number in (read_startup(path, self._group) or {}).items():
             self._known.sent[model] = model_config(self._group, model, frozenset({number}), number)
         return ""
 

@@ -105,7 +105,10 @@ class Agent:
 
     def _seen(self, name: str, part: ModelPart) -> Observed:
         want = targets(part, self._first)
-        return self.administrator.observe(name, self._torn_among(name, want.wanted), want.label)
+        seen = self.administrator.observe(name, self._torn_among(name, want.wanted), want.label)
+        # What ended may have lost its files under the server: they are verified again.
+        self._whole -= {(name, number) for number, version in seen.versions.items() if version.state == "END"}
+        return seen
 
     def _torn_among(self, name: str, wanted: frozenset[int]) -> dict[int, str]:
         """Wanted versions whose files in the store are not whole; each is verified before it is loaded."""
@@ -138,7 +141,9 @@ def _parts(record: GroupRecord) -> list[tuple[str, ModelPart]]:
 
 def _report(part: ModelPart, act: Act, label: int | None) -> ModelReport:
     state = act.kind if act.kind in {"ok", "bad"} else "working"
-    return ModelReport.model_validate({"generation": part.generation, "state": state, "why": act.why, "serves": label})
+    bad = next(iter(act.versions), None) if state == "bad" else None
+    said = {"generation": part.generation, "state": state, "why": act.why, "bad": bad, "serves": label}
+    return ModelReport.model_validate(said)
 
 
 def _promised(path: Path) -> int:

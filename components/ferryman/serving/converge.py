@@ -8,7 +8,7 @@ start-up file, drop.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ferryman.serving.record import Targets
@@ -71,7 +71,7 @@ class Act:
 
     kind: Literal["write_startup", "start", "reload", "prove", "wait", "bad", "ok"]
     versions: frozenset[int] = frozenset()
-    """Reload: the list to send. Prove: the version to ask."""
+    """Reload: the list to send. Prove: the version to ask. Bad: the one that is."""
 
     label: int | None = None
     """Reload and write_startup: where `stable` points."""
@@ -83,7 +83,13 @@ def converge(want: Targets, seen: Observed) -> Act:
     """The next act towards `want`."""
     if not seen.listening:
         return _down(want, seen)
-    return _load(want, seen) or _prove(want, seen) or _settle(want, seen)
+    act = _load(want, seen) or _prove(want, seen)
+    if act and act.kind == "bad" and act.versions == {want.label}:
+        # The stable version itself is in trouble, which no waiting mends: whatever must leave leaves all the same, but
+        # for the version that still answers in its place.
+        leaving = want.tombstones - {seen.label, seen.label_config}
+        return _drop(replace(want, tombstones=leaving), seen, seen.label_config) or act
+    return act or _settle(want, seen)
 
 
 def _down(want: Targets, seen: Observed) -> Act:
@@ -112,7 +118,7 @@ def _load(want: Targets, seen: Observed) -> Act | None:
         version = seen.versions.get(number)
         if version and version.failed:
             if number != want.label:
-                return Act("bad", why=f"version {number} does not load: {version.message}")
+                return Act("bad", frozenset({number}), why=f"version {number} does not load: {version.message}")
             # What failed is never tried again while it is wanted: it leaves the list, and comes back after a while.
             return Act("reload", aspired - {number}, current, why=f"version {number} failed: {version.message}")
         if not version or version.state != "AVAILABLE":
@@ -123,9 +129,9 @@ def _load(want: Targets, seen: Observed) -> Act | None:
 def _prove(want: Targets, seen: Observed) -> Act | None:
     for number in sorted(want.required):
         if number in seen.broken:
-            return Act("bad", why=f"version {number} cannot be loaded: {seen.broken[number]}")
+            return Act("bad", frozenset({number}), why=f"version {number} cannot be loaded: {seen.broken[number]}")
         if number in seen.disproven:
-            return Act("bad", why=f"version {number}: {seen.disproven[number]}")
+            return Act("bad", frozenset({number}), why=f"version {number}: {seen.disproven[number]}")
         if number not in seen.proven:
             return Act("prove", frozenset({number}))
     return None
@@ -139,9 +145,13 @@ def _settle(want: Targets, seen: Observed) -> Act:
             return Act("reload", aspired, want.label)
         if seen.startup != want.label:
             return Act("write_startup", label=want.label)
+    return _drop(want, seen, want.label) or Act("ok")
+
+
+def _drop(want: Targets, seen: Observed, label: int | None) -> Act | None:
+    """Let what is tombstoned leave; None when nothing of it is left."""
+    aspired = seen.aspired or frozenset()
     if aspired & want.tombstones:
-        return Act("reload", aspired - want.tombstones, want.label)
+        return Act("reload", aspired - want.tombstones, label)
     leaving = [n for n in sorted(want.tombstones) if n in seen.versions and seen.versions[n].alive]
-    if leaving:
-        return Act("wait", why=f"version {leaving[0]} is leaving")
-    return Act("ok")
+    return Act("wait", why=f"version {leaving[0]} is leaving") if leaving else None

@@ -182,9 +182,29 @@ def parse_record(content: bytes, path: Path) -> GroupRecord:
         raise ArtifactError(f"{path}: not a readable group record: {error}", str(path)) from error
 
 
+def known_group(folder: Path) -> GroupRecord | None:
+    """The record in a group's folder; None where there never was one.
+
+    Raises:
+        UnavailableError: the record is lost or torn: a server may hold a version that nothing here knows of.
+    """
+    advice = "start `ferryman serve`, which adopts it again from what its agents obeyed last, then try again"
+    try:
+        record = read_group(folder)
+    except ArtifactError as error:
+        raise UnavailableError(f"the record of the group {folder} is torn: {advice}") from error
+    if record is None and any(parse_or_none(copy) is not None for copy in folder.glob(f"agents/*/{FILE}")):
+        raise UnavailableError(f"the record of the group {folder} is lost: {advice}")
+    return record
+
+
 def serving_now(folder: Path, model: str) -> Serving | None:
-    """What the group's record calls stable of `model`, whether a server runs at the moment or not."""
-    record = read_group(folder)
+    """What the group's record calls stable of `model`, whether a server runs or not; None before its first release.
+
+    Raises:
+        UnavailableError: the record is lost or torn.
+    """
+    record = known_group(folder)
     part = record.models.get(model) if record else None
     if record is None or part is None or part.stable is None:
         return None

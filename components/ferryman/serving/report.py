@@ -16,6 +16,9 @@ class ModelReport(Evidence):
     generation: int
     state: Literal["working", "ok", "bad"]
     why: str = ""
+    bad: int | None = None
+    """The version that is bad."""
+
     serves: int | None = None
     """Where the label `stable` points at this server."""
 

@@ -70,6 +70,12 @@ class ServerProcess:
         """Whether it is the embedded one."""
         return self.kind.stand_in
 
+    def listens(self) -> bool:
+        """Whether both ports accept connections, and it is this very process that does."""
+        addresses = self.grpc_address, self.rest_url.removeprefix("http://")
+        ports = {int(address.rpartition(":")[2]) for address in addresses}
+        return all(map(listening, addresses)) and owns(self.process.pid, ports)
+
     def stop(self) -> None:
         """End it, politely at first."""
         self.process.terminate(grace=5.0)
@@ -91,7 +97,7 @@ def start_server(
         StepError: it ended before it listened, with its last words, or did not listen in time.
     """
     kind = server_kind()
-    ports = grpc_port or free_port(host), rest_port or free_port(host)
+    ports = free_ports(host, (grpc_port, rest_port))
     for port in (grpc_port, rest_port):
         if port:
             check_free(host, port)
@@ -135,8 +141,7 @@ def launch(
 def await_listening(server: ServerProcess, limit: float) -> None:
     """Wait until both ports listen; StepError when the server ends before, or takes longer."""
     deadline = time.monotonic() + limit
-    addresses = [server.grpc_address, server.rest_url.removeprefix("http://")]
-    while not all(map(listening, addresses)):
+    while not server.listens():
         finished = server.process.poll()
         if finished:
             raise StepError(
@@ -154,6 +159,45 @@ def listening(address: str) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((host, int(port))) == 0
+
+
+def owns(pid: int, ports: set[int]) -> bool:
+    """Whether the process `pid` is who listens on each of `ports`; True where the system does not tell.
+
+    Who answers on a port may be another group's server, which must never be told what to hold.
+    """
+    try:
+        names = [_target(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path(f"/proc/{pid}/net/{table}"))]
+    except PermissionError:
+        return True
+    except OSError:
+        return not Path("/proc/self/fd").is_dir()
+    sockets = {name.removeprefix("socket:[").removesuffix("]") for name in names if name.startswith("socket:[")}
+    # Local address:port in hex, state (0A: listening) and inode. Source: Linux, Documentation/networking/proc_net_tcp.
+    found = {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and line[9] in sockets}
+    return ports <= found
+
+
+def _target(link: Path) -> str:
+    """Where a link leads; empty when it was closed meanwhile."""
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
+
+
+def _lines(table: Path) -> list[str]:
+    return table.read_text().splitlines()[1:] if table.exists() else []
+
+
+def free_ports(host: str, wanted: tuple[int, int]) -> tuple[int, int]:
+    """The wanted ports, or free ones in the place of 0, two different ones."""
+    grpc_port = wanted[0] or free_port(host)
+    rest_port = wanted[1] or free_port(host)
+    while rest_port == grpc_port and not wanted[1]:
+        rest_port = free_port(host)
+    return grpc_port, rest_port
 
 
 def free_port(host: str) -> int:

@@ -26,18 +26,20 @@ def write_startup(path: Path, group: Path, models: Mapping[str, int]) -> None:
     atomic_write(path, render(configs).encode())
 
 
-def read_startup(path: Path) -> dict[str, int] | None:
-    """Model -> the one version that a start-up file names; None when there is no file, or not one of ours.
+def read_startup(path: Path, group: Path) -> dict[str, int] | None:
+    """Model -> the one version that a start-up file names; None when there is no file, or not one of this group.
+
+    A group that was moved or copied has a file that names its old place: it is written anew.
 
     The server's own file is read, not a note of ours beside it: after a crash between two files they could differ.
     """
     try:
-        return _parsed(path)
+        return _parsed(path, group)
     except (FileNotFoundError, ArtifactError):
         return None
 
 
-def _parsed(path: Path) -> dict[str, int]:
+def _parsed(path: Path, group: Path) -> dict[str, int]:
     from google.protobuf import text_format
 
     config = protocol.model_server_config_pb2.ModelServerConfig()
@@ -50,5 +52,8 @@ def _parsed(path: Path) -> dict[str, int]:
         versions = list(entry.model_version_policy.specific.versions)
         if len(versions) != 1 or dict(entry.version_labels) != {STABLE: versions[0]}:
             raise ArtifactError(f"{path}: {entry.name} has versions {versions}, expected one, labelled {STABLE}")
+        expected = model_config(group, entry.name, frozenset(versions), versions[0]).base_path
+        if entry.base_path != expected:
+            raise ArtifactError(f"{path}: {entry.name} lies in {entry.base_path}, expected {expected}", str(path))
         models[entry.name] = int(versions[0])
     return models

@@ -15,7 +15,7 @@ import typer
 
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.errors import DataError, UnavailableError, UsageError
-from ferryman.serving.record import GroupRecord, read_group, version_folder
+from ferryman.serving.record import GroupRecord, known_group, version_folder
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import say, show, show_json
 
@@ -50,7 +50,7 @@ def predict(
     from ferryman.controller.group import read_endpoints
 
     folder = home().group(group)
-    record, endpoints = read_group(folder), read_endpoints(folder)
+    record, endpoints = known_group(folder), read_endpoints(folder)
     if record is None:
         raise UnavailableError(
             f"the group {group} in {folder} holds no model; `ferryman run SPEC` releases one, `ferryman serve {group}` serves"

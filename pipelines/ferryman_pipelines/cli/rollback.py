@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from datetime import UTC, datetime
@@ -13,9 +14,12 @@ import typer
 from ferryman.artifacts.record import EXIT_CODES, TERMINAL
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ConflictError, UnavailableError, UsageError
-from ferryman.serving.record import Ended, ModelPart, read_group
+from ferryman.serving.record import Ended, GroupRecord, ModelPart, known_group
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
+
+ADOPTION = 60.0
+"""Seconds in which a lost record must be back: no agent waits for anything but its own look."""
 
 LIMIT = 600.0
 """Seconds that the way back may take; it loads one version."""
@@ -62,7 +66,7 @@ def rollback(
 
 def leaving(folder: Path, model: str) -> int:
     """The version that a rollback leaves: the candidate of a rollout before its commit, else what serves."""
-    record = read_group(folder)
+    record = adopted(folder)
     models = record.models if record else {}
     if model not in models:
         known = ", ".join(sorted(models)) or "no model yet"
@@ -73,7 +77,30 @@ def leaving(folder: Path, model: str) -> int:
     if part.stable is None or part.previous is None:
         now = f"version {part.stable.number} is the first one" if part.stable else "nothing serves yet"
         raise ConflictError(f"{model} cannot be rolled back: {now}")
+    if part.previous.content in part.refused:
+        raise ConflictError(
+            f"{model} cannot be rolled back: version {part.previous.number} was itself rolled back before; "
+            f"version {part.stable.number} serves"
+        )
     return part.stable.number
+
+
+def adopted(folder: Path) -> GroupRecord | None:
+    """The group's record, adopted first where it was lost; None where there never was one."""
+    from ferryman.controller.group import ensure_group
+
+    try:
+        return known_group(folder)
+    except UnavailableError:
+        say("the group's record is lost; it is adopted from what its agents obeyed last")
+    deadline = time.monotonic() + ADOPTION
+    with ensure_group(folder, folder / "group.log") as attend:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(UnavailableError):
+                return known_group(folder)
+            attend()
+            time.sleep(0.1)
+    return known_group(folder)
 
 
 def wait_for(folder: Path, release: str) -> Ended:
