@@ -39,16 +39,23 @@ class SpecError(UsageError):
 
 
 class DataError(FerrymanError):
-    """The raw data are not what the spec says; `line` (from 1) and `column` say where, when that is known."""
+    """The raw data are not what the spec says; `line` or `row` (from 1) and `column` say where, when that is known."""
 
     exit_code = 4
 
     def __init__(
-        self, message: str, *, source: str = "", line: int | None = None, column: str | int | None = None
+        self,
+        message: str,
+        *,
+        source: str = "",
+        line: int | None = None,
+        row: int | None = None,
+        column: str | int | None = None,
     ) -> None:
-        self.source, self.line, self.column = source, line, column
+        self.source, self.line, self.row, self.column = source, line, row, column
         where = [source] if source else []
         where += [f"line {line}"] if line is not None else []
+        where += [f"row {row}"] if row is not None else []
         where += [f"column {column!r}"] if column is not None else []
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ferryman.data.csv_table import Batch, CsvTable
+from ferryman.data.csv_table import CsvTable
 from ferryman.data.options import CsvFormat
+from ferryman.data.table import Batch
 
 Table = Callable[..., CsvTable]
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.data.csv_table import Batch, CsvTable
+from ferryman.data.csv_table import CsvTable
+from ferryman.data.table import Batch
 from ferryman.errors import DataError
 
 Table = Callable[..., CsvTable]

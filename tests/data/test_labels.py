@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ferryman.data.csv_table import Batch
 from ferryman.data.labels import class_order, read_labels
 from ferryman.data.options import ClassLabel, NumberLabel
+from ferryman.data.table import Batch
 from ferryman.errors import DataError
 
 Batches = Callable[..., Batch]

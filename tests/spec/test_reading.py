@@ -344,3 +344,38 @@ def test_only_a_file_is_read_as_a_spec_and_no_more_of_it_than_is_accepted(tmp_pa
     long.write_text("spec: 1 # " + "é" * 2_000_000, encoding="utf-8")
     with pytest.raises(SpecError, match="expected a small YAML file"):
         load_spec(long)
+
+
+def test_a_format_is_csv_where_its_kind_is_not_written() -> None:
+    form = spec_from(changed("data.format", {"separator": ";", "decimal": ","})).data.format
+    assert (form.kind, form.model_dump()["decimal"]) == ("csv", ",")
+    assert spec_from(DOCUMENT).data.format.kind == "csv"
+    parquet = spec_from(changed("data.format", {"kind": "parquet"}))
+    assert parquet.data.format.missing == {""}
+    assert spec_from(parquet.document()) == parquet
+
+
+@pytest.mark.parametrize(
+    ("form", "path", "message"),
+    [
+        ({"kind": "xlsx"}, "data.format.kind", "received 'xlsx', expected one of 'csv', 'parquet'"),
+        ({"kind": "parquet", "separator": ";"}, "data.format.separator", "unknown field; known here: kind, nulls"),
+        ({"decimals": ","}, "data.format.decimals", "unknown field; did you mean 'decimal'?"),
+        ({"decimal": ";"}, "data.format.decimal", "received \";\", expected '.' or ','"),
+        ({"separator": "\\t"}, "data.format.separator", 'or "\\t" for a tab'),
+        ({"separator": ""}, "data.format.separator", "received '', expected one character"),
+        ({"separator": '"'}, "data.format.separator", "expected one character"),
+    ],
+)
+def test_a_wrong_format_is_refused_with_its_path(form: dict[str, Any], path: str, message: str) -> None:
+    error = refusal(changed("data.format", form))
+    assert error.path == path
+    assert message in str(error)
+
+
+def test_the_json_schema_takes_both_formats_and_none_named() -> None:
+    check = jsonschema.Draft202012Validator(json_schema())
+    for form in ({"header": False}, {"kind": "csv", "separator": "\t"}, {"kind": "parquet", "nulls": ["NA"]}):
+        check.validate(changed("data.format", form))
+    assert not check.is_valid(changed("data.format", {"kind": "parquet", "separator": ";"}))
+    assert not check.is_valid(changed("data.format", {"separator": ";;"}))

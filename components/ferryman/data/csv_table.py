@@ -7,84 +7,13 @@ Blank lines are skipped. Cells keep their text as it is, blanks included.
 from __future__ import annotations
 
 import csv
-import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from collections.abc import Iterator
+from typing import BinaryIO
 
-from ferryman.data.options import Column, CsvFormat
+from ferryman.data.options import CsvFormat
+from ferryman.data.table import BATCH, Batch, Header
 from ferryman.data.text import text_lines
 from ferryman.errors import DataError
-
-BATCH: Final = 1024
-"""Rows a batch: large enough that the work per batch vanishes, small enough that wide rows fit in memory."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The columns of a source: their names, or only their number where the file has no header."""
-
-    source: str
-    names: tuple[str, ...] | None
-    width: int
-
-    def position(self, column: Column, wanted_by: str = "") -> int:
-        """Index from 0 of a column given by name or index; `wanted_by` says in messages who asks.
-
-        Raises:
-            DataError: there is no such column, or several have this name.
-        """
-        where = f"{wanted_by}: " if wanted_by else ""
-        if isinstance(column, int):
-            if column < self.width:
-                return column
-            message = f"{where}there is no column {column}, expected 0 to {self.width - 1} ({self.width} columns)"
-            raise DataError(message, source=self.source)
-        if self.names is None:
-            raise DataError(
-                f"{where}received the column name {column!r}, but the format says `header: false`: "
-                f"expected an index from 0 to {self.width - 1}",
-                source=self.source,
-            )
-        count = self.names.count(column)
-        if count > 1:
-            message = f"{where}{count} columns are called {column!r}: name one by its index"
-            raise DataError(message, source=self.source, line=1)
-        if not count:
-            raise DataError(f"{where}{self._unknown(column)}", source=self.source, line=1)
-        return self.names.index(column)
-
-    def name(self, position: int) -> str | int:
-        """What a person calls the column at `position`: its name, or its index where it has none."""
-        return self.names[position] if self.names else position
-
-    def _unknown(self, column: str) -> str:
-        names = self.names or ()
-        folded = {name.strip().casefold(): name for name in names}
-        near = difflib.get_close_matches(column.strip().casefold(), folded, n=1, cutoff=0.6)
-        guess = f" (do you mean {folded[near[0]]!r}?)" if near else ""
-        if len(names) == 1:
-            guess = " (there is only one: is the separator right?)"
-        shown = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-        return f"there is no column {column!r}{guess}; there are {shown}"
-
-
-@dataclass
-class Batch:
-    """Rows in the order of the file: their cells, and the line from 1 at which each begins."""
-
-    header: Header
-    lines: list[int] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-
-    def error(self, row: int, position: int, message: str) -> DataError:
-        """An error about one cell, by its offsets in this batch."""
-        source, column = self.header.source, self.header.name(position)
-        return DataError(message, source=source, line=self.lines[row], column=column)
-
-    def take(self, rows: Sequence[int]) -> Batch:
-        """The batch of some of the rows."""
-        return Batch(self.header, [self.lines[row] for row in rows], [self.rows[row] for row in rows])
 
 
 class CsvTable:
@@ -98,7 +27,8 @@ class CsvTable:
             raise DataError("the file has only blank lines, expected rows", source=source)
         line, cells = first
         self._first = None if options.header else first
-        self.header = Header(source, tuple(cells) if options.header else None, len(cells))
+        names = tuple(cells) if options.header else None
+        self.header = Header(source, names, len(cells), decimal=options.decimal)
         self.first_line = line
 
     def batches(self, size: int = BATCH) -> Iterator[Batch]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ferryman.data.csv_table import Batch
+from ferryman.data.numerals import advice, pointed
 from ferryman.data.options import ClassLabel, NumberLabel
+from ferryman.data.table import Batch
 
 LARGEST: Final = 3.4028234663852886e38
 """The largest float32: what a model can answer. Source: IEEE 754-2019, binary32."""
@@ -55,12 +56,12 @@ def _texts(batch: Batch, position: int, nulls: Collection[str]) -> list[str | No
 
 def _numbers(batch: Batch, position: int, texts: Sequence[str | None]) -> list[str | float | None]:
     numbers: list[str | float | None] = []
+    decimal = batch.header.decimal
     for row, text in enumerate(texts):
-        number = None if text is None else _number(text)
+        number = None if text is None else _number(pointed(text, decimal))
         if text is not None and number is None:
-            raise batch.error(
-                row, position, f"received the label {text!r}, expected a finite number (of float32's range)"
-            )
+            expected = f"expected a finite number (of float32's range){advice(text, decimal)}"
+            raise batch.error(row, position, f"received the label {text!r}, {expected}")
         numbers.append(number)
     return numbers
 

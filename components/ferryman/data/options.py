@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from ferryman.storage.inputs import PinnedSource
 
@@ -13,13 +14,16 @@ __all__ = [
     "Column",
     "CsvFormat",
     "ExactSplit",
+    "Format",
     "Fraction",
     "HashSplit",
     "Label",
     "NumberLabel",
     "Options",
+    "ParquetFormat",
     "PinnedSource",
     "Split",
+    "format_from",
 ]
 
 
@@ -46,11 +50,51 @@ class CsvFormat(Options):
     header: bool = True
     """Whether the first line names the columns. With or without, columns can be given by index from 0."""
 
-    separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
-    """One character between cells."""
+    separator: str = Field(default=",", json_schema_extra={"pattern": r'^[^"\r\n\x00]$'})
+    """One character between cells; a tab is written `"\\t"`, in double quotes."""
+
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of numbers. Thousands separators are refused: nobody can tell `1.234` from `1,234` in general."""
 
     nulls: tuple[str, ...] = ("",)
     """Cells with one of these texts are missing values; the default is the empty cell."""
+
+    @field_validator("separator")
+    @classmethod
+    def _one_character(cls, separator: str) -> str:
+        if len(separator) != 1 or separator in '"\r\n\0':
+            raise ValueError(f'received {separator!r}, expected one character, e.g. ";", or "\\t" for a tab')
+        return separator
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The texts of cells that are missing values."""
+        return frozenset(self.nulls)
+
+
+class ParquetFormat(Options):
+    """Parquet, read as a stream of record batches; each value is read as the text that a CSV file would have."""
+
+    kind: Literal["parquet"]
+
+    nulls: tuple[str, ...] = ()
+    """Texts that are missing values too. Parquet's own nulls and NaN are always missing: they read as the empty text."""
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The texts of cells that are missing values."""
+        return frozenset({"", *self.nulls})
+
+
+Format = Annotated[CsvFormat | ParquetFormat, Field(discriminator="kind")]
+"""How a source's bytes are read, told apart by `kind`."""
+
+_FORMAT: TypeAdapter[CsvFormat | ParquetFormat] = TypeAdapter(Format)
+
+
+def format_from(document: Mapping[str, Any]) -> CsvFormat | ParquetFormat:
+    """The options of a format, of CSV where `kind` is not written; pydantic's ValidationError when it is none."""
+    return _FORMAT.validate_python({"kind": "csv", **document})
 
 
 class ClassLabel(Options):

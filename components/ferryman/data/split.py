@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel
+from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel, ParquetFormat
 from ferryman.errors import DataError
 
 SIDES: Final = ("train", "validation", "test")
@@ -119,7 +119,10 @@ def hash_side(key: Sequence[str], options: HashSplit) -> int:
 
 
 def split_rule(
-    options: ExactSplit | HashSplit, label: ClassLabel | NumberLabel, form: CsvFormat, key: Sequence[str | int]
+    options: ExactSplit | HashSplit,
+    label: ClassLabel | NumberLabel,
+    form: CsvFormat | ParquetFormat,
+    key: Sequence[str | int],
 ) -> str:
     """SHA-256 of all that decides a row's side beside the source's bytes.
 
@@ -133,8 +136,9 @@ def split_rule(
         document["key"] = list(key)
     else:
         # The side depends on all the other rows: on who is among them, and on their strata.
-        document |= {"header": form.header, "label": [label.kind, label.column, label.missing]}
-        document |= {"nulls": sorted(form.nulls)} if label.missing == "drop" else {}
+        header = form.kind == "parquet" or form.header
+        document |= {"header": header, "label": [label.kind, label.column, label.missing]}
+        document |= {"nulls": sorted(form.missing)} if label.missing == "drop" else {}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

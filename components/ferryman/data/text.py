@@ -16,8 +16,8 @@ MAX_LINE: Final = 1 << 26
 _BOM: Final = b"\xef\xbb\xbf"
 
 _FOREIGN: Final = {
-    b"PK\x03\x04": "a zip archive",
-    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a zip archive or an Excel workbook (save it as CSV)",
+    b"PAR1": "a Parquet file (say `kind: parquet` in the format)",
     b"ARROW1": "an Arrow file",
     b"BZh": "compressed by bzip2",
     b"\xfd7zXZ": "compressed by xz",
@@ -61,10 +61,15 @@ def _decompressed(stream: BinaryIO, source: str) -> BinaryIO:
         head, content = _peek(cast(BinaryIO, gzip.GzipFile(fileobj=content)))
         if not head:
             raise DataError("the file is empty (once decompressed)", source=source)
-    for magic, kind in _FOREIGN.items():
-        if head.startswith(magic):
-            raise DataError(f"received {kind}, expected text in UTF-8, or such text compressed by gzip", source=source)
+    kind = foreign_kind(head)
+    if kind:
+        raise DataError(f"received {kind}, expected text in UTF-8, or such text compressed by gzip", source=source)
     return content
+
+
+def foreign_kind(head: bytes) -> str:
+    """What a file is that begins with these bytes and is no text; empty when nothing tells."""
+    return next((kind for magic, kind in _FOREIGN.items() if head.startswith(magic)), "")
 
 
 def _peek(stream: BinaryIO) -> tuple[bytes, BinaryIO]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
@@ -49,6 +49,9 @@ class FeatureOptions(Options):
 
     # What stands under the fields reaches the published JSON Schema.
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+    numeric: ClassVar[bool] = False
+    """Whether cells are numbers: `parse` then gets them with a decimal point, whatever mark the source uses."""
 
     @abstractmethod
     def source_columns(self, name: str) -> list[int | str]:

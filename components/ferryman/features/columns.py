@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ferryman.data.csv_table import Batch, Header
+from ferryman.data.numerals import advice, pointed
+from ferryman.data.table import Batch, Header
 from ferryman.errors import DataError
 from ferryman.features.base import CellError, FeatureOptions
 
@@ -63,7 +64,8 @@ class FeatureColumns:
         for name, feature in self.features.items():
             positions = self.positions[name]
             try:
-                parsed[name] = feature.parse(self._cells(batch, positions))
+                cells = self._cells(batch, positions)
+                parsed[name] = feature.parse(self._pointed(cells) if feature.numeric else cells)
             except CellError as error:
                 raise self._located(batch, name, positions, error) from None
         return parsed
@@ -83,9 +85,20 @@ class FeatureColumns:
             for cells in chosen
         ]
 
+    def _pointed(self, cells: list[list[str | None]]) -> list[list[str | None]]:
+        decimal = self.header.decimal
+        if decimal == ".":
+            return cells
+        return [[None if cell is None else pointed(cell, decimal) for cell in row] for row in cells]
+
     def _located(self, batch: Batch, name: str, positions: Sequence[int], error: CellError) -> DataError:
-        received = "a missing cell" if error.received is None else _shortened(error.received)
-        message = f"feature {name!r}: received {received}, expected {error.expected}"
+        received, hint = "a missing cell", ""
+        if error.received is not None:
+            # What the file says, and not what became of its decimal marks.
+            cell = batch.rows[error.row][positions[error.column]]
+            received = _shortened(cell)
+            hint = advice(cell, self.header.decimal) if self.features[name].numeric else ""
+        message = f"feature {name!r}: received {received}, expected {error.expected}{hint}"
         if self.header.names is None and batch.lines[error.row] == 1:
             message += " (if the first line names the columns, say `header: true` in the format)"
         return batch.error(error.row, positions[error.column], message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -28,6 +28,8 @@ class PixelColumns(Options):
 
 class ImageOptions(FeatureOptions):
     """An image with one whole number per cell."""
+
+    numeric: ClassVar[bool] = True
 
     kind: Literal["image"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -21,6 +21,8 @@ EXPECTED = "a finite number within float32 (the server's and the device's type)"
 
 class NumberOptions(FeatureOptions):
     """A column of finite numbers."""
+
+    numeric: ClassVar[bool] = True
 
     kind: Literal["number"]
 

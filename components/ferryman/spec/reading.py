@@ -96,6 +96,8 @@ def json_schema() -> dict[str, Any]:
     gate["required"] = []
     schema["$defs"]["Margin"]["required"] = []
     _say_the_kinds(schema)
+    # `spec_from` fills it in: specs are older than the other formats.
+    schema["$defs"]["CsvFormat"]["required"].remove("kind")
     # Names that are no feature's are refused, whatever stands under them.
     schema["$defs"]["Data"]["properties"]["features"]["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -121,8 +123,12 @@ def _mapping(document: Any, file: str) -> dict[str, Any]:
 
 
 def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with gate margins by the task; anything of a wrong form stays for validation to refuse."""
+    """The document with its format's kind and the gate's margins; what has a wrong form stays for validation to refuse."""
     filled = copy.deepcopy(dict(document))
+    data = filled.get("data")
+    form = data.get("format") if isinstance(data, dict) else None
+    if isinstance(form, dict):
+        form.setdefault("kind", "csv")
     try:
         metric = DEFAULT_METRIC[filled["data"]["label"]["kind"]]
     except (KeyError, TypeError):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from ferryman.data.options import CsvFormat, ExactSplit, Label, Options, PinnedSource, Split
+from ferryman.data.options import CsvFormat, ExactSplit, Format, Label, Options, PinnedSource, Split
 from ferryman.features import Feature
 from ferryman.models import ModelOptions
 from ferryman.spec.blocks import Convert, Gate, Train
@@ -25,8 +25,8 @@ class Data(Options):
     source: Annotated[str, Field(min_length=1)] | PinnedSource
     """A file (relative to the spec), or `package://NAME@VERSION/PATH` inside a PyPI package. `ferryman run` pins it."""
 
-    format: CsvFormat = CsvFormat()
-    """How the file is read."""
+    format: Format = CsvFormat()
+    """How the file is read; CSV where `kind` is not written."""
 
     features: dict[FeatureName, Feature] = Field(min_length=1)
     """What the model reads: feature name -> its kind and options."""

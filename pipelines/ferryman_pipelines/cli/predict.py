@@ -80,24 +80,24 @@ def served_version(record: GroupRecord, model: str, version: int | None) -> int:
 
 
 def raw_batches(stream: BinaryIO, name: str, card: ModelCard) -> Iterator[dict[str, np.ndarray]]:
-    """The raw tensors of a CSV stream, batch by batch, in the form that the model was trained on.
+    """The raw tensors of a stream's rows, batch by batch, in the form and format that the model was trained on.
 
     Without a header the rows have all columns, or all but the label's when that is the last one.
 
     Raises:
-        DataError: a cell or a row is wrong; it names line and column.
+        DataError: a cell or a row is wrong; it names line (of Parquet: row) and column.
     """
-    from ferryman.data.csv_table import CsvTable
-    from ferryman.data.options import CsvFormat
+    from ferryman.data.formats import open_table
+    from ferryman.data.options import format_from
     from ferryman.features import features_from
     from ferryman.features.columns import FeatureColumns
 
-    form = CsvFormat.model_validate(card.format)
+    form = format_from(card.format)
     features = features_from(card.features)
-    table = CsvTable(stream, form, name)
-    if not form.header:
+    table = open_table(stream, form, name)
+    if form.kind == "csv" and not form.header:
         _check_width(table.header.width, card, name)
-    columns = FeatureColumns(table.header, features, form.nulls, card.columns)
+    columns = FeatureColumns(table.header, features, form.missing, card.columns)
     for batch in table.batches(BATCH):
         parsed = columns.parse(batch)
         yield {feature: options.raw(parsed[feature]) for feature, options in features.items()}

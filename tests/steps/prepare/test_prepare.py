@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ferryman.artifacts.manifest import verify
@@ -343,3 +345,68 @@ def test_the_step_needs_no_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+COMMA = {"kind": "csv", "separator": ";", "decimal": ","}
+
+
+def test_decimal_commas_are_numbers_and_stay_text_elsewhere(prepare: Step) -> None:
+    lines = [f"{number},25;{number},5;{number * 2},75" for number in range(20)]
+    features = {"size": {"kind": "number"}, "code": {"kind": "category"}}
+    label = {"kind": "number", "column": "weight"}
+    examples = prepare(text(["size;code;weight", *lines]), format=COMMA, features=features, label=label)
+    found = {(row["size"], row["code"], row["label"]) for row in all_rows(examples)}
+    assert found == {(number + 0.25, f"{number},5", number * 2 + 0.75) for number in range(20)}
+
+
+@pytest.mark.parametrize(("cell", "column"), [("1.234,5;2", "size"), ("3.14;2", "size"), ("3,14;1.234", "weight")])
+def test_a_thousands_separator_is_refused_in_features_and_label(prepare: Step, cell: str, column: str) -> None:
+    label = {"kind": "number", "column": "weight"}
+    content = text(["size;weight", *["1,5;2,5"] * 20, cell])
+    error = refusal(prepare, content, format=COMMA, features={"size": {"kind": "number"}}, label=label)
+    assert (error.line, error.column) == (22, column)
+    assert "thousands separators are not read" in str(error)
+    assert repr(cell.split(";")[0 if column == "size" else 1]) in str(error)
+
+
+def parquet(lines: list[str]) -> bytes:
+    """The rows of a CSV text as Parquet: the first column as numbers, NA as null."""
+    names, *rows = [line.split(",") for line in lines]
+    columns: dict[str, Any] = {
+        name: [None if row[place] == "NA" else row[place] for row in rows] for place, name in enumerate(names)
+    }
+    columns[names[0]] = pa.array([float(cell) for cell in columns[names[0]]])
+    content = io.BytesIO()
+    pq.write_table(pa.table(columns), content, row_group_size=7)
+    return content.getvalue()
+
+
+PARQUET = {"kind": "parquet"}
+
+
+@pytest.mark.parametrize("split", [{"kind": "exact", "seed": 5}, {"kind": "hash", "validation": 0.2, "test": 0.3}])
+def test_the_same_rows_as_parquet_have_the_same_ids_on_the_same_sides(
+    prepare: Step, garden: Lines, split: dict[str, Any]
+) -> None:
+    lines = garden(60, 50)
+    as_csv = {
+        side: rows(prepare(text([line.replace("NA", "") for line in lines]), split=split, format={}), side)
+        for side in SIDES
+    }
+    rule = Examples(prepare.artifact).schema["split"]["rule"]
+    as_parquet = {side: rows(prepare(parquet(lines), split=split, format=PARQUET), side) for side in SIDES}
+    assert as_parquet == as_csv
+    assert any(row["colour"] is None for row in as_csv["train"])
+    assert Examples(prepare.artifact).schema["split"]["rule"] == rule
+
+
+def test_a_bad_cell_of_a_parquet_source_is_named_by_row_and_column(prepare: Step, garden: Lines) -> None:
+    strict = {"color": {"kind": "category"}}
+    error = refusal(prepare, parquet(garden(9)), format=PARQUET, features=strict)
+    assert (error.row, error.line, error.column) == (1, None, "color")
+    assert str(error).startswith("garden.csv, row 1, column 'color': feature 'color': received a missing cell")
+
+
+def test_a_source_of_another_format_than_the_spec_says_is_told_the_right_one(prepare: Step, garden: Lines) -> None:
+    assert "say `kind: parquet`" in str(refusal(prepare, parquet(garden())))
+    assert "say `kind: csv`" in str(refusal(prepare, text(garden()), format=PARQUET))

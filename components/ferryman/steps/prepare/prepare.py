@@ -11,10 +11,10 @@ import numpy as np
 
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import step
-from ferryman.data.csv_table import Header
 from ferryman.data.examples import LABEL, ROW, ExamplesWriter, shard_rows
 from ferryman.data.options import ExactSplit, HashSplit, PinnedSource
 from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
+from ferryman.data.table import Header
 from ferryman.errors import DataError, SpecError
 from ferryman.steps.prepare.rows import Reading, Rows, read_rows
 from ferryman.storage.inputs import open_pinned

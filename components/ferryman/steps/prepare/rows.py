@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ferryman.data.csv_table import Batch, CsvTable, Header
+from ferryman.data.formats import open_table
 from ferryman.data.labels import class_order, read_labels
-from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel
+from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, NumberLabel, ParquetFormat
 from ferryman.data.split import hash_side, row_digest, split_rule
+from ferryman.data.table import Batch, Header
 from ferryman.errors import DataError
 from ferryman.features.base import FeatureOptions
 from ferryman.features.columns import FeatureColumns
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Reading:
     """What the spec's `data` block says of the rows."""
 
-    format: CsvFormat
+    format: CsvFormat | ParquetFormat
     features: Mapping[str, FeatureOptions]
     label: ClassLabel | NumberLabel
     split: ExactSplit | HashSplit
@@ -84,13 +85,13 @@ class Rows:
 
 
 def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
-    """All rows of a CSV stream; `source` is its name for messages.
+    """All rows of a source's bytes; `source` is its name for messages.
 
     Raises:
         DataError: the first thing in the data that is not what the options say.
     """
-    label, split, nulls = reading.label, reading.split, reading.format.nulls
-    table = CsvTable(stream, reading.format, source)
+    label, split, nulls = reading.label, reading.split, reading.format.missing
+    table = open_table(stream, reading.format, source)
     columns = FeatureColumns(table.header, reading.features, nulls)
     position = table.header.position(label.column, "label")
     columns.refuse(position)
