@@ -49,7 +49,7 @@ def pin(source: str, base: Path, home: Path) -> PinnedSource:
     """
     store = home.absolute() / "inputs" / "sha256"
     store.mkdir(parents=True, exist_ok=True)
-    with _open(source, base, home / "cache") as stream:
+    with open_source(source, base, home / "cache") as stream:
         digest = _keep(stream, store)
     return PinnedSource(name=source, uri=(store / digest).as_uri(), sha256=digest)
 
@@ -118,7 +118,8 @@ class _Hashed:
 
 
 @contextmanager
-def _open(source: str, base: Path, cache: Path) -> Iterator[BinaryIO]:
+def open_source(source: str, base: Path, cache: Path) -> Iterator[BinaryIO]:
+    """The bytes of a source where it lies, unpinned; wheels of packages are kept in `cache`. Raises as `pin` does."""
     scheme = scheme_of(source)
     if scheme == SCHEME:
         with open_package_file(source, cache) as stream:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ferryman_pipelines.cli import compile as compiling
-from ferryman_pipelines.cli import output, predict, rollback, run, runs, serve, spec
+from ferryman_pipelines.cli import init, output, predict, rollback, run, runs, serve, spec
 
 app = typer.Typer(
     name="ferryman",
@@ -38,6 +38,7 @@ def options(
     output.debug = debug
 
 
+app.command("init")(output.guarded(init.init))
 app.command("run")(output.guarded(run.run))
 app.add_typer(runs.app, name="runs")
 app.command("serve")(output.guarded(serve.serve))

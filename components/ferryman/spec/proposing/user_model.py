@@ -1,0 +1,99 @@
+"""The files of a user's own model: a package with one small model, and its test."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import keyword
+import re
+import sys
+from typing import Final
+
+from ferryman.errors import UsageError
+from ferryman.spec.proposing.writing import UserModel
+
+_MODEL: Final = '''\
+"""The model of {spec}: what stands between the encoded columns and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ferryman
+import keras
+from pydantic import Field
+
+
+class {name}(ferryman.Model):
+    """Dense layers over all features side by side: a start, to be changed."""
+
+    class Options(ferryman.Options):
+        """What the spec may say under `model`, beside `kind`."""
+
+        units: int = Field(default=64, ge=1)
+        """Units of the hidden layer."""
+
+    def build(self, inputs: Mapping[str, Any], context: ferryman.Context) -> keras.Model:
+        """The network from `inputs` (Keras inputs by name) to one output: probabilities [n, k], or a number [n, 1].
+
+        `context.encoded` has a Keras tensor for each feature: [n, c] for columns, [n, h, w, c] for images.
+        `context.classes` are the names of the classes; without any, the label is a number of mean 0 and deviation 1.
+        """
+        columns = [keras.layers.Flatten()(tensor) for tensor in context.encoded.values()]
+        hidden = keras.layers.Concatenate()(columns) if len(columns) > 1 else columns[0]
+        hidden = keras.layers.Dense(self.options.units, activation="relu", name="hidden")(hidden)
+        if context.classes:
+            answer = keras.layers.Dense(len(context.classes), activation="softmax", name="answer")(hidden)
+        else:
+            answer = keras.layers.Dense(1, name="answer")(hidden)
+        return keras.Model(inputs, answer)
+'''
+
+_TEST: Final = '''\
+"""Builds, trains, exports and converts the model on the first rows of its data, in under a minute.
+
+Run it with: pytest {package}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ferryman.testing import check
+
+SPEC = Path(__file__).resolve().parents[1] / "{spec}"
+
+
+def test_the_model_goes_the_whole_road() -> None:
+    check(SPEC, rows=200)
+'''
+
+
+def user_model(package: str) -> UserModel:
+    """The spec's words for the model of a package of this name.
+
+    Raises:
+        UsageError: no name that Python can import, or one that is taken.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", package) or keyword.iskeyword(package):
+        raise UsageError(
+            f"--model received {package!r}, expected the name of a new folder in lower case that Python can import, "
+            "e.g. my_model"
+        )
+    if package in sys.stdlib_module_names or importlib.machinery.PathFinder.find_spec(package, sys.path[1:]):
+        raise UsageError(f"--model received {package!r}, which is a Python package already: choose another name")
+    return UserModel(package, f"{package}.model:{_class_name(package)}", {"units": 64})
+
+
+def package_files(package: str, spec: str) -> dict[str, str]:
+    """File name -> content of the package; `spec` is the name of the spec's file beside it."""
+    name = _class_name(package)
+    return {
+        "__init__.py": f'"""The model of {spec}."""\n',
+        "model.py": _MODEL.format(name=name, spec=spec),
+        f"test_{package}.py": _TEST.format(package=package, spec=spec),
+    }
+
+
+def _class_name(package: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in package.split("_"))

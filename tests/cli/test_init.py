@@ -1,0 +1,87 @@
+"""`ferryman init` as its user types it: what is written, what is told, and that nothing is ever overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import own_data
+import pytest
+from newcomer import User
+from typer.testing import CliRunner
+
+from ferryman.spec import load_spec
+from ferryman.spec.yaml import read_yaml
+from ferryman_pipelines.cli.main import app
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> User:
+    return User(tmp_path)
+
+
+def test_a_spec_is_written_beside_the_data_and_what_was_seen_is_told(user: User) -> None:
+    own_data.houses(user.folder)
+    said = user.types("init", "Häuser 2023.csv", "--label", "Preis")
+    assert said.returncode == 0, said.stderr
+    spec = load_spec(user.folder / "haeuser-2023.yaml")
+    assert (spec.name, spec.data.source) == ("haeuser-2023", "Häuser 2023.csv")
+    assert "haeuser-2023.yaml: 600 rows; predicts Preis: " in said.stdout
+    assert "left out Währung: constant: always EUR" in said.stdout
+    assert "run haeuser-2023.yaml" in said.stderr
+    assert not user.home.exists()
+
+
+def test_a_file_that_exists_is_never_overwritten_and_another_name_helps(user: User) -> None:
+    own_data.letters(user.folder)
+    (user.folder / "letters.yaml").write_text("mine")
+    said = user.types("init", "letters.tsv", "--label", "class")
+    assert said.returncode == 2
+    assert "letters.yaml exists already and is left as it is: choose another file with -o FILE" in said.stderr
+    assert (user.folder / "letters.yaml").read_text() == "mine"
+    (user.folder / "specs").mkdir()
+    other = user.types("init", "letters.tsv", "--label", "class", "--name", "post", "-o", "specs/post.yaml")
+    assert other.returncode == 0, other.stderr
+    spec = load_spec(user.folder / "specs" / "post.yaml")
+    # Not below the spec's folder, so that its place must be written out.
+    assert (spec.name, spec.data.source) == ("post", str(user.folder / "letters.tsv"))
+
+
+def test_a_model_of_ones_own_comes_with_its_package_or_not_at_all(user: User) -> None:
+    own_data.letters(user.folder)
+    said = user.types("init", "letters.tsv", "--label", "class", "--model", "my_model")
+    assert said.returncode == 0, said.stderr
+    document = read_yaml((user.folder / "letters.yaml").read_text())
+    assert (document["model"]["kind"], document["code"]) == ("my_model.model:MyModel", {"path": "my_model"})
+    names = {path.name for path in (user.folder / "my_model").iterdir()}
+    assert names == {"__init__.py", "model.py", "test_my_model.py"}
+    again = user.types("init", "letters.tsv", "--label", "class", "--model", "my_model", "-o", "other.yaml")
+    assert again.returncode == 2
+    assert "my_model exists already and is left as it is" in again.stderr
+    assert not (user.folder / "other.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "expected --label COLUMN: which column shall the model predict? The columns are: "),
+        (["--label", "clas"], 2, "there is no such column; do you mean 'class'?"),
+        (["--label", "class", "--name", "My Model"], 2, "--name received 'My Model'"),
+        (["--label", "class", "--model", "json"], 2, "--model received 'json'"),
+        (["--label", "class", "-o", "letters.tsv/x.yaml"], 2, "letters.tsv/x.yaml cannot be written"),
+        (["--label", "class", "-o", "letters.tsv"], 2, "letters.tsv exists already"),
+    ],
+)
+def test_what_was_mistyped_is_told_and_nothing_is_written(
+    user: User, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
+) -> None:
+    own_data.letters(user.folder)
+    monkeypatch.chdir(user.folder)
+    said = CliRunner().invoke(app, ["init", "letters.tsv", *arguments])
+    assert (said.exit_code, words in said.stderr) == (code, True), said.stderr
+    assert [path.name for path in user.folder.iterdir()] == ["letters.tsv"]
+
+
+def test_data_that_are_not_there_are_told(user: User) -> None:
+    said = user.types("init", "letter.tsv", "--label", "class")
+    assert said.returncode == 4
+    assert said.stderr.startswith("ferryman: letter.tsv: there is no file letter.tsv in ")
