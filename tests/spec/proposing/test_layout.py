@@ -27,7 +27,7 @@ def test_what_is_written_in_one_line_is_read_back(value: Any) -> None:
 
 @given(text=TEXT)
 def test_what_a_comment_shows_stays_in_its_line(text: str) -> None:
-    lines = aligned([Line("a: 1", f"seen {shown(text)}"), *map(Line, comment(shown(text) or "nothing"))])
+    lines = [*aligned([Line("a: 1", f"seen {shown(text)}")]), *comment(f"seen {text}"), *comment(shown(text), 2)]
     assert all(line.isprintable() for line in lines)
     assert read_yaml("\n".join(lines)) == {"a": 1}
 

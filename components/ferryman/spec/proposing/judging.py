@@ -33,8 +33,6 @@ class Judgement:
 
     kind: Literal["number", "category"] | None
     seen: str
-    missing: bool = False
-    """Whether some of its cells are missing."""
 
 
 def decimal_mark(columns: Sequence[Column], separator: str) -> Literal[".", ","]:
@@ -95,7 +93,7 @@ def _judge_number(column: Column) -> Judgement:
     seen = f"{span}, mean {plain(column.total / column.known)}"
     if column.count(*WHOLE) == column.known and column.distinct <= 10:
         seen = f"{count(column.distinct, 'whole number')}, {span} (if they are codes: `kind: category`)"
-    return Judgement("number", f"{seen}{_missing(empty)}", missing=empty > 0)
+    return Judgement("number", f"{seen}{_missing(empty)}")
 
 
 def _identifier(column: Column) -> str:
@@ -135,7 +133,7 @@ def _judge_text(column: Column, empty: float) -> Judgement:
     alike = variants(values)
     if alike:
         seen += f"; {' and '.join(shown(text) for text in alike[0])} are different ones"
-    return Judgement("category", f"{seen}{_missing(empty)}", missing=column.count(Shape.MISSING) > 0)
+    return Judgement("category", f"{seen}{_missing(empty)}")
 
 
 def variants(texts: Iterable[str]) -> list[list[str]]:

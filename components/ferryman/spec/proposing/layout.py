@@ -61,7 +61,7 @@ def aligned(lines: Sequence[Line]) -> list[str]:
         elif len(line.text) >= COLUMN:
             written += [*comment(line.comment, len(line.text) - len(line.text.lstrip())), line.text]
         else:
-            first, *rest = textwrap.wrap(line.comment, WIDTH - column - 4, break_on_hyphens=False)
+            first, *rest = _wrapped(line.comment, WIDTH - column - 4)
             written += [f"{line.text.ljust(column)}# {first}", *(f"{' ' * column}#   {more}" for more in rest)]
     return written
 
@@ -69,9 +69,13 @@ def aligned(lines: Sequence[Line]) -> list[str]:
 def comment(text: str, indent: int = 0, hanging: str = "") -> list[str]:
     """Comment lines of their own; `hanging` indents those that go on."""
     start = f"{' ' * indent}# "
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=start, subsequent_indent=start + hanging, break_on_hyphens=False
-    )  # fmt: skip
+    return _wrapped(text, WIDTH, start, start + hanging)
+
+
+def _wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
+    # A line separator of Unicode would end the comment, and what stands behind it would be YAML.
+    safe = "".join(character if character.isprintable() else _escape(character) for character in text)
+    return textwrap.wrap(safe, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _escape(character: str) -> str:

@@ -169,11 +169,8 @@ def _features(
     taken = set(names.values())
     features = [_image_feature(image, taken) for image in images if isinstance(image, Image)]
     for column in kept:
-        found, name, reference = (
-            judged[column.position],
-            names[column.position],
-            column_reference(survey, column.position),
-        )
+        found, name = judged[column.position], names[column.position]
+        reference = column_reference(survey, column.position)
         options: dict[str, Any] = {"kind": found.kind}
         options |= {"column": reference} if reference != name else {}
         if any(text in nulls for text in column.nulls):

@@ -5,19 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman.spec.proposing.bounds import (
-    IMBALANCED,
-    beats_majority,
-    beats_majority_f1,
-    beats_mean,
-    champion_accuracy,
-    champion_rmse,
-    converted_accuracy,
-)
+from ferryman.spec.proposing.gate import champion, converted, requirement
 from ferryman.spec.proposing.layout import Line, aligned, comment, flow, scalar
 from ferryman.spec.proposing.proposal import Proposal
 from ferryman.spec.proposing.recipe import family, schedule
-from ferryman.spec.proposing.words import percent, shown
+from ferryman.spec.proposing.words import shown
 
 
 @dataclass(frozen=True)
@@ -89,9 +81,7 @@ def _label_and_split(proposal: Proposal) -> list[str]:
     why = f"about {proposal.test_rows:,} rows judge; exact sizes, for data that do not grow"
     if split.kind == "hash":
         why = f"about {proposal.test_rows:,} rows judge; each row stays on its side as the data grow"
-    return aligned(
-        [Line(f"  label: {flow(options)}", label.seen), Line(f"  split: {flow(shares)}", why)]
-    )  # fmt: skip
+    return aligned([Line(f"  label: {flow(options)}", label.seen), Line(f"  split: {flow(shares)}", why)])
 
 
 def _training(proposal: Proposal, user: UserModel | None) -> list[str]:
@@ -105,45 +95,13 @@ def _training(proposal: Proposal, user: UserModel | None) -> list[str]:
 
 
 def _gate(proposal: Proposal) -> list[str]:
-    rows, label = proposal.test_rows, proposal.label
-    if label.kind == "number":
-        return _bounds(
-            *({"metric": "r2", "at_least": beats_mean(rows)}, _mean_reason(rows)),
-            *({"metric": "rmse", "may_lose": champion_rmse(rows)}, "a fraction of its error"),
-            *({"metric": "rmse", "may_lose": 0.05}, rows),
-        )
-    require = {"metric": "accuracy", "at_least": beats_majority(label.majority, rows)}
-    always = f"always answering the most frequent class is right in {percent(label.majority)} of the rows"
-    why = f"{always}; on {rows:,} test rows this is surely better (upper end of that answer's 95 % interval)"
-    if label.majority >= IMBALANCED:
-        require = {"metric": "macro_f1", "at_least": beats_majority_f1(label.majority, label.classes, rows)}
-        why = (
-            f"{always}, so the mean F1 over all classes says more; on {rows:,} test rows this is surely better than it"
-        )
-    return _bounds(
-        *(require, why),
-        *({"metric": "accuracy", "may_lose": champion_accuracy(label.majority, rows)}, "a difference in accuracy"),
-        *({"metric": "accuracy", "may_lose": converted_accuracy(rows)}, rows),
-    )
-
-
-def _mean_reason(rows: int) -> str:
-    return (
-        f"always answering the mean has r2 0, a perfect model 1; on {rows:,} test rows this is surely better than the "
-        "mean (1.64 standard errors of a root mean square)"
-    )
-
-
-def _bounds(
-    require: dict[str, Any], why: str, champion: dict[str, Any], unit: str, converted: dict[str, Any], rows: int
-) -> list[str]:
-    margin = (
-        f"against what serves then, {unit}: so wide that an equally good model is promoted about nine times in ten on "
-        f"{rows:,} test rows; more rows allow less"
-    )
-    lines = [
+    about = proposal.label, proposal.test_rows
+    required, against, lost = requirement(*about), champion(*about), converted(*about)
+    return [
         "gate:",
-        *comment(why[0].upper() + why[1:] + "; raise it as soon as you know what a good model reaches.", 2),
+        *comment(f"{required.why} Raise it as soon as you know what a good model reaches.", 2),
+        f"  require: {flow([required.block])}",
+        *comment(against.why, 2),
+        f"  champion: {flow(against.block)}",
+        *aligned([Line(f"  converted: {flow(lost.block)}", lost.why)]),
     ]
-    lines += [f"  require: {flow([require])}", *comment(margin[0].upper() + margin[1:] + ".", 2)]
-    return [*lines, f"  champion: {flow(champion)}", f"  converted: {flow(converted)}"]
