@@ -105,14 +105,12 @@ def _create(path: Path, content: str) -> None:
 
 def _told(proposal: Proposal, spec: Path) -> str:
     """What was proposed, in a few lines."""
-    from ferryman.spec.proposing.words import count, shown
+    from ferryman.spec.proposing.words import called, count
 
     names = [entry.name for entry in proposal.features]
-    lines = [
-        f"{spec}: {proposal.survey.total:,} rows; predicts {shown(str(proposal.label_column))}: {proposal.label.seen}"
-    ]
+    lines = [f"{spec}: {proposal.survey.total:,} rows; predicts {called(proposal.label_column)}: {proposal.label.seen}"]
     lines.append(f"  {count(len(names), 'feature')}: {_some(names)}")
-    lines += [f"  left out {shown(str(out.column))}: {out.why}" for out in proposal.left_out[:10]]
+    lines += [f"  left out {called(out.column)}: {out.why}" for out in proposal.left_out[:10]]
     if len(proposal.left_out) > 10:
         lines.append(f"  and {len(proposal.left_out) - 10} more: the spec says why")
     return "\n".join(lines)

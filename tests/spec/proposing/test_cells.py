@@ -30,6 +30,8 @@ from ferryman.spec.proposing.cells import Shape, measured, shape_of
         ("1.234,5", Shape.THOUSANDS),
         ("1 234", Shape.THOUSANDS),
         ("1,234.5", Shape.THOUSANDS),
+        ("45 %", Shape.UNIT),
+        ("$1,499.00", Shape.UNIT),
         ("2024-01-31", Shape.DATE),
         ("2024-01-31T12:00:05.25Z", Shape.DATE),
         ("31.01.2024", Shape.DATE),

@@ -121,6 +121,8 @@ def test_pixels_that_make_no_square_are_numbers_and_it_is_said_how_to_write_an_i
         (lambda row: "oops" if row == 7 else row * 31 % 60, "numbers but for oops"),
         (lambda row: f'"{row % 9 + 1},{row * 17 % 900 + 100}"', "numbers with other marks than the decimal point"),
         (lambda row: 1e6 + (row % 7) / 100, "differ only beyond the seven digits"),
+        (lambda row: f"{row} %", "numbers with a unit beside them, e.g. 0 %, 1 %, 2 %: write the bare numbers"),
+        (lambda row: f'"${row},499.00"', "numbers with a unit beside them"),
     ],
 )
 def test_a_column_that_no_model_can_learn_from_is_left_out_with_the_reason(look: Look, column: Any, why: str) -> None:
@@ -146,6 +148,7 @@ def test_a_column_that_no_model_can_learn_from_is_left_out_with_the_reason(look:
         (lambda row: ["Red", "red", "blue"][row % 3], {"kind": "category"}, "Red and red are different ones"),
         (lambda row: row * 1000 + row * row % 700, {"kind": "number"}, "0 to 59681, mean "),
         (lambda row: f"{row}.5e3", {"kind": "number"}, "500 to 59500"),
+        (lambda row: -999 if row % 9 == 0 else row / 4, {"kind": "number"}, "-999 (7 times) looks like missing"),
     ],
 )
 def test_a_column_that_says_something_is_a_feature_with_what_was_seen(
@@ -203,6 +206,7 @@ def test_a_label_is_a_class_or_a_number_by_its_values(look: Look, label: Any, ki
         ),
         (table({**GOOD, "y": lambda row: f"row {row}"}), "60 different labels in 60 rows"),
         (table({**GOOD, "y": lambda row: f"2024-01-{row % 28 + 1:02d}"}), "the labels are dates or times"),
+        (table({**GOOD, "y": lambda row: f"{row} €"}), "the labels are numbers but for 0 €, 1 €, 2 €"),
         (table({**GOOD, "y": lambda row: "oops" if row == 3 else row * 1.5}), "the labels are numbers but for oops"),
         (
             table({"id": lambda row: row, "y": GOOD["y"]}),
@@ -237,6 +241,13 @@ def test_a_label_that_is_none_is_told_the_columns(look: Look, label: str | None,
     with pytest.raises(UsageError) as caught:
         look(table({"size": GOOD["x"], "Colour": "red", "y": GOOD["y"]}), label=label)
     assert words in str(caught.value)
+
+
+def test_blanks_round_a_name_need_not_be_typed(look: Look) -> None:
+    rows = "".join(f"{'rb'[row % 3 > 0]}, {'uv'[row % 2]}, {'pq'[row % 5 > 2]}\n" for row in range(60))
+    found = look(f"colour, place, y\n{rows}")
+    assert found.spec.data.label.column == " y"
+    assert len(found.rows) == 60
 
 
 def test_a_file_without_header_says_that_its_columns_have_indexes(look: Look, tmp_path: Path) -> None:

@@ -51,11 +51,17 @@ class Shape(IntEnum):
     DATE = auto()
     """A date or a time stamp: 2024-01-31, 31.01.2024 12:00."""
 
+    UNIT = auto()
+    """A number with its unit beside it: 45 %, $1,499.00."""
+
     TEXT = auto()
 
 
 WHOLE: Final = frozenset({Shape.WHOLE, Shape.DAY})
 WITH_COMMA: Final = frozenset({Shape.COMMA, Shape.COMMA_OR_THOUSANDS})
+MARKED: Final = frozenset({Shape.THOUSANDS, Shape.UNIT})
+"""Numbers to a person, but not to a program."""
+
 NUMBERS: Final = WHOLE | WITH_COMMA | {Shape.POINT}
 EMPTY: Final = frozenset({Shape.MISSING, Shape.WORD})
 
@@ -65,6 +71,7 @@ _FORMS: Final = (
     (Shape.COMMA_OR_THOUSANDS, re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")),
     (Shape.COMMA, re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")),
     (Shape.THOUSANDS, re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?|[+-]?\d{1,3}([.'’ \u00a0\u202f]\d{3})+(,\d*)?")),
+    (Shape.UNIT, re.compile(r"[+-]?[$€£¥]\s?[+-]?\d[\d.,]*|[+-]?\d[\d.,]*\s?[%$€£¥°]")),
     (Shape.DATE, re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?")),
     (Shape.DATE, re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]+\d{1,2}:\d{2}.*)?")),
     (Shape.DATE, re.compile(r"\d{1,2}[- ]?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[-, ]*\d{2,4}.*")),

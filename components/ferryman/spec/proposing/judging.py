@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ferryman.spec.proposing.cells import NUMBERS, WHOLE, WITH_COMMA, Shape, shape_of
+from ferryman.spec.proposing.cells import MARKED, NUMBERS, WHOLE, WITH_COMMA, Shape, shape_of
 from ferryman.spec.proposing.survey import TEXTS, Column
 from ferryman.spec.proposing.words import count, examples, percent, plain, shown
 
@@ -23,6 +23,9 @@ MOSTLY: Final = 0.8
 
 FEW: Final = 20
 """Fewer different texts than this are a category, whatever share of the rows they are."""
+
+STAND_INS: Final = ("-99", "-999", "-9999", "-99999", "-99.0", "-999.0", "-9999.0", "-99999.0")
+"""Numbers that people write where they know none."""
 
 _IDENTIFIER: Final = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|index|rowid|row_?number|nr|no|key)$|[a-z]I[dD]$|^unnamed")
 
@@ -51,6 +54,11 @@ def numbers(column: Column, decimal: str) -> int:
     return column.count(*WHOLE, *(WITH_COMMA if decimal == "," else {Shape.POINT}))
 
 
+def is_number(text: str, decimal: str) -> bool:
+    """Whether a cell is a number with this decimal mark."""
+    return shape_of(text) in WHOLE | (WITH_COMMA if decimal == "," else {Shape.POINT})
+
+
 def judge(column: Column, decimal: str) -> Judgement:
     """What the column means to a model."""
     words = column.count(Shape.WORD)
@@ -68,7 +76,7 @@ def judge(column: Column, decimal: str) -> Judgement:
         return Judgement(
             None, f"dates or times ({_span(column)}): for a model write a number, e.g. the days since then"
         )
-    if column.count(*NUMBERS, Shape.THOUSANDS) >= MOSTLY * known:
+    if column.count(*NUMBERS, *MARKED) >= MOSTLY * known:
         return Judgement(None, _spoiled(column, decimal))
     return _judge_text(column, empty)
 
@@ -93,7 +101,7 @@ def _judge_number(column: Column) -> Judgement:
     seen = f"{span}, mean {plain(column.total / column.known)}"
     if column.count(*WHOLE) == column.known and column.distinct <= 10:
         seen = f"{count(column.distinct, 'whole number')}, {span} (if they are codes: `kind: category`)"
-    return Judgement("number", f"{seen}{_missing(empty)}")
+    return Judgement("number", f"{seen}{_missing(empty)}{_stand_in(column)}")
 
 
 def _identifier(column: Column) -> str:
@@ -105,6 +113,14 @@ def _identifier(column: Column) -> str:
         return f"an identifier: whole numbers that count, {span}, each once"
     if isinstance(column.name, str) and _IDENTIFIER.search(_bare(column.name)):
         return f"an identifier by its name: whole numbers, each once, {span}"
+    return ""
+
+
+def _stand_in(column: Column) -> str:
+    """That the smallest number, which comes often, may stand for something missing; empty where it does not look so."""
+    for text in STAND_INS:
+        if column.texts[text] > 1 and column.minimum == float(text):
+            return f"; {text} ({column.texts[text]:,} times) looks like missing: if it is, add it to `nulls`"
     return ""
 
 
@@ -146,19 +162,16 @@ def variants(texts: Iterable[str]) -> list[list[str]]:
 
 def _spoiled(column: Column, decimal: str) -> str:
     """Why a column of numbers cannot be read as one."""
-    odd = [text for text in column.texts if shape_of(text) not in WHOLE]
-    bad = [text for text in odd if not _readable(text, decimal)]
+    bad = [text for text in column.texts if not is_number(text, decimal)]
     example = ", ".join(shown(text) for text in bad[:3])
-    if all(shape_of(text) in NUMBERS | {Shape.THOUSANDS} for text in bad):
+    if any(shape_of(text) is Shape.UNIT for text in bad):
+        return f"numbers with a unit beside them, e.g. {example}: write the bare numbers"
+    if all(shape_of(text) in NUMBERS | MARKED for text in bad):
         return (
             f"numbers with other marks than the decimal {'comma' if decimal == ',' else 'point'} of this file, "
             f"e.g. {example}: write them alike, without thousands separators"
         )
     return f"numbers but for {example}: mend these cells, or add them to `nulls` if they mean missing"
-
-
-def _readable(text: str, decimal: str) -> bool:
-    return shape_of(text) in (WITH_COMMA if decimal == "," else {Shape.POINT})
 
 
 def _only(column: Column) -> str:

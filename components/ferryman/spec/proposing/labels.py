@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ferryman.errors import DataError
-from ferryman.spec.proposing.cells import WHOLE, Shape, measured
-from ferryman.spec.proposing.judging import NEARLY_ALL, numbers, variants
+from ferryman.spec.proposing.cells import MARKED, NUMBERS, WHOLE, Shape, measured
+from ferryman.spec.proposing.judging import NEARLY_ALL, is_number, numbers, variants
 from ferryman.spec.proposing.survey import TEXTS, Column
 from ferryman.spec.proposing.words import count, examples, percent, plain, shown
 
@@ -63,7 +63,7 @@ def plan_label(column: Column, decimal: str, nulls: Collection[str], source: str
     if _is_number(column, decimal, len(classes)):
         span = f"{plain(column.minimum)} to {plain(column.maximum)}, mean {plain(column.total / known)}"
         return LabelPlan("number", f"{span}{gone}", missing > 0, known, 0.0, 0, 0)
-    _refuse_what_is_no_class(column, classes, source)
+    _refuse_what_is_no_class(column, classes, decimal, source)
     ((_, most),) = classes.most_common(1)
     seen = f"{count(len(classes), 'class')}: {_shares(classes)}"
     if column.count(*WHOLE) == column.known and len(classes) > 2:
@@ -91,12 +91,12 @@ def _is_number(column: Column, decimal: str, different: int) -> bool:
     return not all(measured(text)[1].is_integer() for text in column.texts)
 
 
-def _refuse_what_is_no_class(column: Column, classes: Counter[str], source: str) -> None:
+def _refuse_what_is_no_class(column: Column, classes: Counter[str], decimal: str, source: str) -> None:
     if column.count(Shape.DATE) > 0.5 * column.known:
         raise _refusal(column, source, "the labels are dates or times: write what is to be predicted as a number")
-    if numbers(column, ".") + numbers(column, ",") > NEARLY_ALL * column.known and len(classes) > MOST_CODES:
-        odd = [text for text in column.texts if not _like_a_number(text)]
-        example = ", ".join(shown(text) for text in odd[:3]) or "points beside commas"
+    if column.count(*NUMBERS, *MARKED) > NEARLY_ALL * column.known and len(classes) > MOST_CODES:
+        odd = [text for text in column.texts if not is_number(text, decimal)]
+        example = ", ".join(shown(text) for text in odd[:3])
         raise _refusal(column, source, f"the labels are numbers but for {example}: mend these cells in the file")
     if len(classes) >= TEXTS or (len(classes) > 20 and len(classes) > 0.5 * column.counted):
         message = (
@@ -116,10 +116,6 @@ def _refuse_what_is_no_class(column: Column, classes: Counter[str], source: str)
         raise _refusal(
             column, source, f"classes that differ only in their spelling: {told}; write each one alike in the file"
         )
-
-
-def _like_a_number(text: str) -> bool:
-    return text.strip().lstrip("+-")[:1].isdigit()
 
 
 def _shares(classes: Counter[str], most: int = 5) -> str:

@@ -15,7 +15,7 @@ from ferryman.spec.proposing.judging import Judgement, decimal_mark, judge, numb
 from ferryman.spec.proposing.labels import LabelPlan, plan_label
 from ferryman.spec.proposing.naming import feature_names
 from ferryman.spec.proposing.survey import Column, Survey
-from ferryman.spec.proposing.words import shown
+from ferryman.spec.proposing.words import called, shown
 
 FEWEST: Final = 30
 """Rows without which no split leaves enough to train, to stop and to judge: 16 + 5 + 9."""
@@ -177,7 +177,7 @@ def _features(
             options["missing"] = "mean" if found.kind == "number" else "category"
         features.append(Feature(name, options, found.seen + _words_lost(column, found, nulls)))
     if not features:
-        left = "; ".join(f"{entry.column}: {entry.why}" for entry in _left_out(survey, judged)[:5])
+        left = "; ".join(f"{called(entry.column)}: {entry.why}" for entry in _left_out(survey, judged)[:5])
         raise DataError(
             f"no column is left to learn from, beside the label ({left or 'it is the only one'})",
             source=survey.header.source,

@@ -59,7 +59,7 @@ def names_columns(rows: Sequence[Sequence[str]], label: str | None) -> bool:
     if not rows:
         return True
     first, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if label is not None and label in first and shape_of(label) not in WHOLE:
+    if label is not None and label.strip() in map(str.strip, first) and shape_of(label) not in WHOLE:
         return True
     votes = sum(_vote(name, [row[place] for row in body]) for place, name in enumerate(first))
     if votes:

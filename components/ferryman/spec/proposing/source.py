@@ -54,12 +54,13 @@ def label_position(header: Header, label: str | None, first: list[str]) -> int:
     if label is None:
         raise UsageError(f"expected --label COLUMN: which column shall the model predict? {_columns(header, first)}")
     names = header.names or ()
-    if names.count(label) == 1:
-        return header.position(label, "--label")
+    same = [name for name in names if name == label] or [name for name in names if name.strip() == label.strip()]
+    if len(same) == 1:
+        return header.position(same[0], "--label")
     if label.isdecimal() and int(label) < header.width:
         return header.position(int(label), "--label")
-    if names.count(label) > 1:
-        raise UsageError(f"--label {label}: {names.count(label)} columns have this name: give the index of one, from 0")
+    if same:
+        raise UsageError(f"--label {label}: {len(same)} columns have this name: give the index of one, from 0")
     near = _nearest(label, names)
     guess = f"; do you mean {near!r}?" if near else "."
     raise UsageError(f"--label {label}: there is no such column{guess} {_columns(header, first)}")

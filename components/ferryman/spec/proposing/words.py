@@ -16,6 +16,11 @@ def shown(text: str) -> str:
     return short if simple else repr(short)
 
 
+def called(column: str | int) -> str:
+    """A column as a person calls it: by its name, or by its index."""
+    return shown(column) if isinstance(column, str) else f"column {column}"
+
+
 def examples(texts: Counter[str], most: int = 4) -> str:
     """The most frequent texts, e.g. `a, b, c, ...`."""
     first = [shown(text) for text, _ in texts.most_common(most)]

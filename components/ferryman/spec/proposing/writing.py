@@ -9,7 +9,7 @@ from ferryman.spec.proposing.gate import champion, converted, requirement
 from ferryman.spec.proposing.layout import Line, aligned, comment, flow, scalar
 from ferryman.spec.proposing.proposal import Proposal
 from ferryman.spec.proposing.recipe import family, schedule
-from ferryman.spec.proposing.words import shown
+from ferryman.spec.proposing.words import called, shown
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def _features(proposal: Proposal) -> list[str]:
     if proposal.left_out:
         lines += comment("Left out; write a feature for a column to use it all the same:", 4)
         for out in proposal.left_out:
-            name = shown(out.column) if isinstance(out.column, str) else f"column {out.column}"
-            lines += comment(f"  {name}: {out.why}", 4, hanging="    ")
+            lines += comment(f"  {called(out.column)}: {out.why}", 4, hanging="    ")
     return lines
 
 
