@@ -17,7 +17,7 @@ def test_a_proposed_spec_runs_as_it_is(user: User, name: str) -> None:
     file = make(user.folder)
     proposed = user.types("init", file.name, "--label", label, "-o", "mine.yaml")
     assert proposed.returncode == 0, proposed.stderr
-    done = user.types("run", "mine.yaml")
+    done = user.types("run", "mine.yaml", limit=900)
     assert done.returncode == 0, done.stderr + done.stdout
     (record,) = user.runs()
     assert record["outcome"] == "promoted"
@@ -27,7 +27,7 @@ def test_a_proposed_spec_runs_as_it_is(user: User, name: str) -> None:
 def test_a_model_of_parquet_data_answers_parquet_rows(user: User) -> None:
     own_data.events(user.folder)
     assert user.types("init", "events.parquet", "--label", "fraud").returncode == 0
-    done = user.types("run", "events.yaml")
+    done = user.types("run", "events.yaml", limit=900)
     assert done.returncode == 0, done.stderr + done.stdout
     server = user.starts("serve", "--port", "0", "--rest-port", "0", log=user.folder / "serve.log")
     try:
