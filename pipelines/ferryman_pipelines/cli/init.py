@@ -44,6 +44,7 @@ def init(
 
     Example: ferryman init houses.csv --label price
     """
+    from ferryman.artifacts.resolved import check_size
     from ferryman.spec import parse_spec
     from ferryman.spec.proposing.naming import spec_name
     from ferryman.spec.proposing.proposal import propose
@@ -62,8 +63,8 @@ def init(
     proposal = propose(found.survey, found.form, found.label)
     command = shlex.join(["ferryman", "init", data, "--label", str(label)])
     where = _as_seen_from(data, spec.absolute().parent)
-    # What stands in the data must never make a spec that cannot be read: found here, it is our own bug.
-    parse_spec(spec_text(proposal, name, where, command))
+    # Before anything is written: a table may be too wide for a run, and whatever else is found here is our own bug.
+    check_size(parse_spec(spec_text(proposal, name, where, command)))
     _create(spec, spec_text(proposal, name, where, command, user))
     if model and folder:
         for file, content in package_files(model, spec.name).items():

@@ -33,6 +33,8 @@ def test_a_spec_is_called_after_its_file(file: str, name: str) -> None:
         ("Größe (qm)", "Groesse_qm"),
         ("1st", "column_1st"),
         ("label", "column_label"),
+        ("class", "column_class"),
+        ("None", "column_None"),
         ("_hidden", "hidden"),
         ("数", "column"),
         (7, "column_7"),

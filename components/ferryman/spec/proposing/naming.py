@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ def feature_name(column: str | int) -> str:
     name = re.sub(r"[^A-Za-z0-9]+", "_", _ascii(column)).strip("_")[:80]
     if column.isidentifier() and column.isascii() and not column.startswith("_") and len(column) <= 80:
         name = column
-    if not name or name[0].isdigit() or name.lower() in RESERVED:
+    if not name or name[0].isdigit() or name.lower() in RESERVED or keyword.iskeyword(name):
         name = f"column_{name}" if name else "column"
     return name
 
