@@ -2,7 +2,8 @@
 
     FerrymanError                 exit 1   a bug, when nothing finer is said
     ├── UsageError                exit 2   a command was called wrongly
-    │   └── SpecError             exit 2   a spec or targets file says something that cannot be
+    │   ├── SpecError             exit 2   a spec or targets file says something that cannot be
+    │   └── UserCodeError         exit 2   a user's own model, feature or metric does something that cannot be
     ├── DataError                 exit 4   the raw data are not what the spec says
     ├── StepError                 exit 5   a step could not do its work
     │   └── ArtifactError         exit 5   an artifact is torn, altered or missing
@@ -36,6 +37,15 @@ class SpecError(UsageError):
     def __init__(self, path: str, message: str, file: str = "") -> None:
         self.path, self.file = path, file
         super().__init__(": ".join(part for part in (file, path, message) if part))
+
+
+class UserCodeError(UsageError):
+    """A user's own class is wrong: `file` (relative to its package's parent) and `line` say where, when that is known."""
+
+    def __init__(self, message: str, *, file: str = "", line: int | None = None) -> None:
+        self.file, self.line = file, line
+        place = f"{file}:{line}" if file and line is not None else file
+        super().__init__(f"{place}: {message}" if place else message)
 
 
 class DataError(FerrymanError):

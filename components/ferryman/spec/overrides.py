@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ferryman.errors import SpecError, UsageError
-from ferryman.spec.problems import nearest
+from ferryman.problems import nearest
 from ferryman.spec.yaml import read_scalar
 
 ALLOWED = ("train", "model", "data.window")

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from ferryman.errors import SpecError
 from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
+from ferryman.problems import validate
 from ferryman.spec.blocks import Margin, Requirement
 from ferryman.spec.overrides import apply_overrides
-from ferryman.spec.problems import validate
 from ferryman.spec.spec import FORMAT, Spec
 from ferryman.spec.yaml import MAX_BYTES, read_yaml
 

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import Field, RootModel
 
 from ferryman.errors import SpecError, UsageError
+from ferryman.problems import nearest, validate
 from ferryman.spec.blocks import Block
-from ferryman.spec.problems import nearest, validate
 from ferryman.spec.reading import read_document
 from ferryman.spec.units import Duration
 

@@ -47,11 +47,17 @@ def pin(source: str, base: Path, home: Path) -> PinnedSource:
         UsageError: a scheme that is not known, or a malformed URI.
         UnavailableError: the package index or the store cannot be reached.
     """
+    with open_source(source, base, home / "cache") as stream:
+        uri, digest = keep(stream, home)
+    return PinnedSource(name=source, uri=uri, sha256=digest)
+
+
+def keep(stream: BinaryIO, home: Path) -> tuple[str, str]:
+    """Copy the rest of a stream into the input store of `home`; its URI there and its SHA-256."""
     store = home.absolute() / "inputs" / "sha256"
     store.mkdir(parents=True, exist_ok=True)
-    with open_source(source, base, home / "cache") as stream:
-        digest = _keep(stream, store)
-    return PinnedSource(name=source, uri=(store / digest).as_uri(), sha256=digest)
+    digest = _keep(stream, store)
+    return (store / digest).as_uri(), digest
 
 
 @contextmanager

@@ -17,8 +17,8 @@ SHOWN = 5
 """How many problems one message holds: enough to mend a file at one go, and still read."""
 
 
-def validate(model: type[Model], document: Mapping[str, Any], file: str) -> Model:
-    """`document` as a `model`; SpecError with up to five problems, each with its exact path."""
+def validate(model: type[Model], document: Mapping[str, Any], file: str, under: str = "") -> Model:
+    """`document` as a `model`; SpecError with up to five problems, each with its exact path, which starts with `under`."""
     try:
         # A lone half of a surrogate pair is no text, and no UTF-8.
         json.dumps(document, ensure_ascii=False).encode()
@@ -28,7 +28,8 @@ def validate(model: type[Model], document: Mapping[str, Any], file: str) -> Mode
         # As JSON and strict: a list is a tuple there, but "3" is no number and 3.0 no count.
         return model.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
-        problems = _problems(error, model.model_json_schema(by_alias=True), document)
+        found = _problems(error, model.model_json_schema(by_alias=True), document)
+        problems = [(".".join(filter(None, (under, path))), message) for path, message in found]
     (path, message), *others = problems[:SHOWN]
     more = [f"{path}: {message}" for path, message in others]
     more += [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
@@ -133,8 +134,16 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any], value: Any) ->
         kind = value.get("kind") if isinstance(value, dict) else None
         reference = node["discriminator"]["mapping"].get(kind)
         return _resolved(schema, {"$ref": reference}, value) if reference else {}
+    if "oneOf" in node:
+        members = [_resolved(schema, member, value) for member in node["oneOf"]]
+        return next((member for member in members if _is_of_kind(member, value)), members[0])
     for choice in node.get("anyOf", []):
         candidate = _resolved(schema, choice, value)
         if "properties" in candidate:
             return candidate
     return dict(node)
+
+
+def _is_of_kind(member: Mapping[str, Any], value: Any) -> bool:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return kind is not None and member.get("properties", {}).get("kind", {}).get("const") == kind
