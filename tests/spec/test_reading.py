@@ -379,3 +379,73 @@ def test_the_json_schema_takes_both_formats_and_none_named() -> None:
         check.validate(changed("data.format", form))
     assert not check.is_valid(changed("data.format", {"kind": "parquet", "separator": ";"}))
     assert not check.is_valid(changed("data.format", {"separator": ";;"}))
+
+
+OWN: dict[str, Any] = {
+    **DOCUMENT,
+    "code": {"path": "code/fraud"},
+    "data": {
+        **DOCUMENT["data"],
+        "features": {"mass": {"kind": "fraud.features:LogMass", "reads": "number", "base": 10, "deep": {"er": [1]}}},
+    },
+    "model": {"kind": "fraud.model:Fraud", "width": 12},
+    "gate": {"require": [{"metric": "fraud.metrics:Cost", "at_most": 3}]},
+}
+
+
+def own(path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(OWN)
+    node = document
+    *parents, last = path.split(".")
+    for part in parents:
+        node = node[part]
+    node[last] = value
+    return document
+
+
+def test_a_users_kinds_keep_their_options_unread() -> None:
+    spec = spec_from(OWN)
+    assert spec_from(spec.document()) == spec
+    document = spec.document()
+    assert document["model"] == {"kind": "fraud.model:Fraud", "width": 12}
+    assert document["data"]["features"]["mass"]["deep"] == {"er": [1]}
+    assert spec.references == {
+        "model.kind": "fraud.model:Fraud",
+        "data.features.mass.kind": "fraud.features:LogMass",
+        "gate.require.0.metric": "fraud.metrics:Cost",
+    }
+    jsonschema.validate(OWN, json_schema())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place", "message"),
+    [
+        ("code", None, "model.kind", "which needs the user's package: add `code: {path: fraud}` to the spec"),
+        ("code.path", "code/theft", "model.kind", "expected a class of the package in `code`, 'theft'"),
+        ("code.path", "code/..", "code.path", "expected a folder whose last part Python can import"),
+        ("code.pth", "x", "code.pth", "unknown field; did you mean 'path'?"),
+        ("model.kind", "fraud.model.Fraud", "model.kind", "expected one of 'cnn', 'mlp', 'MODULE:CLASS'"),
+        ("model.kind", "fraud.model:", "model.kind", "expected text of the form"),
+        (
+            "data.features.mass.reads",
+            "text",
+            "data.features.mass.reads",
+            "received \"text\", expected 'number' or 'category'",
+        ),
+        ("data.features.mass.missing", "mean", "data.features.mass.missing", "expected 'refuse' or 'keep'"),
+        ("gate.require", [{"metric": "fraud:a:b", "at_most": 3}], "gate.require.0.metric", "package.module:Class"),
+    ],
+)
+def test_what_can_be_said_of_a_users_class_without_its_code_is_said(
+    path: str, value: Any, place: str, message: str
+) -> None:
+    error = refusal(own(path, value))
+    assert error.path == place
+    assert message in str(error)
+
+
+def test_a_run_may_set_an_option_of_a_users_model_that_the_spec_leaves_out() -> None:
+    document = spec_from(OWN).document()
+    assert apply_overrides(document, {"model.gamma": 2.5})["model"]["gamma"] == 2.5
+    with pytest.raises(SpecError, match="unknown field"):
+        apply_overrides(document, {"train.gamma": 2.5})

@@ -50,6 +50,17 @@ class Score(Evidence):
     high: Number | None = None
 
 
+class OwnMetric(Evidence):
+    """What a reader without the user's code must know of a metric of their own."""
+
+    name: str
+    """How reports and messages call it."""
+
+    better: Literal["higher", "lower"]
+    relative: bool
+    """Whether margins in it are fractions of the reference's value."""
+
+
 class ChampionComparison(Evidence):
     """Candidate and champion on the same rows: `lower` is the one-sided 95 % bound of how much better the candidate is.
 
@@ -88,6 +99,11 @@ class Evaluation(Evidence):
     """Rows whose answer is NaN or infinite; any is a reason to hold."""
 
     metrics: dict[str, Score]
+    """Name of a built-in metric, or reference of one of the user's own (`fraud.metrics:Cost`) -> its score."""
+
+    own_metrics: dict[str, OwnMetric] = {}
+    """Reference -> what must be known of it."""
+
     classes: list[str] = []
     per_class: dict[str, dict[str, Number]] = {}
     """Class name -> precision, recall, f1, rows."""
@@ -96,6 +112,11 @@ class Evaluation(Evidence):
     """Rows: true class, columns: predicted class, in the order of `classes`."""
 
     champion: ChampionComparison | None = None
+
+    def metric_name(self, metric: str) -> str:
+        """How people call a metric that is given by name or reference."""
+        own = self.own_metrics.get(metric)
+        return own.name if own else metric
 
 
 class Rung(Evidence):

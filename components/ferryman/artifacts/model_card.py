@@ -46,6 +46,9 @@ class ModelCard(Evidence):
     """How many columns the raw data had; 0 where nobody knows."""
 
     model: dict[str, Any] = {}
+    code: str = ""
+    """SHA-256 of the user's package where the model or a feature comes from it; empty otherwise."""
+
     seed: int
     content: str
     """SHA-256 of what the model knows (weights, fitted tables, model, features and label): equal means nothing new."""

@@ -13,17 +13,21 @@ import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ferryman.artifacts.code import code_digest
 from ferryman.artifacts.fragment import Failure, Fragment
 from ferryman.artifacts.manifest import Manifest, seal, verify
 from ferryman.artifacts.run_store import Run, RunStore
-from ferryman.errors import FerrymanError, StepError, UsageError, kind_of
+from ferryman.errors import FerrymanError, SpecError, StepError, UsageError, kind_of
 from ferryman.process import one_line
+from ferryman.storage.code import PinnedCode, pinned_code
+
+if TYPE_CHECKING:
+    from ferryman.spec.blocks import CodeFolder
 
 
 class Scores(Protocol):
@@ -36,8 +40,9 @@ class Scores(Protocol):
 class StepRun:
     """A step at work: its inputs, outputs and what it wants on the record."""
 
-    def __init__(self, name: str, run: Run) -> None:
+    def __init__(self, name: str, run: Run, ends: ExitStack) -> None:
         self.name, self.run = name, run
+        self._ends = ends
         self.headline = ""
         """One line for people: what came out, with its numbers."""
 
@@ -77,6 +82,20 @@ class StepRun:
         self._folders.append((folder, kind))
         return folder
 
+    def use_code(self, code: CodeFolder | PinnedCode | None) -> None:
+        """Make the spec's own package importable until the step ends; its digest goes on the record.
+
+        Raises:
+            SpecError: it is not pinned. ArtifactError: its archive is missing or altered.
+            UsageError: the environment is not what its lock file says.
+        """
+        if code is None:
+            return
+        if not isinstance(code, PinnedCode):
+            raise SpecError("code", f"received the folder {code.path!r}, expected pinned code (uri and sha256)")
+        self.inputs["code"] = code.sha256
+        self._ends.enter_context(pinned_code(code, self.work / "code"))
+
     def log_metrics(self, scores: Scores, metrics: Mapping[str, float]) -> None:
         """Hand numbers to the pipeline UI and the record.
 
@@ -115,7 +134,8 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
         code=code_digest(),
     )
     run.write_fragment(fragment)
-    at_work = StepRun(name, run)
+    ends = ExitStack()
+    at_work = StepRun(name, run, ends)
 
     def finish(state: str, error: BaseException | None = None) -> None:
         run.write_fragment(
@@ -135,7 +155,8 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
         )
 
     try:
-        yield at_work
+        with ends:
+            yield at_work
         at_work.seal()
     except BaseException as error:
         # Said first: what cannot be removed must not hide why the step failed.

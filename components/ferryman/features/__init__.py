@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
-from pydantic import Field, TypeAdapter
+from pydantic import Discriminator, Tag, TypeAdapter
 
+from ferryman.code.reference import USER, kind_tag
 from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 from ferryman.features.category import CategoryOptions
 from ferryman.features.image import ImageOptions
 from ferryman.features.number import NumberOptions
+from ferryman.features.user_kind import UserFeatureOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +28,7 @@ __all__ = [
     "ImageOptions",
     "NumberOptions",
     "TensorSpec",
+    "UserFeatureOptions",
     "check_names",
     "device_reference",
     "device_specs",
@@ -36,10 +39,16 @@ __all__ = [
     "raw_tensors",
 ]
 
-Feature = Annotated[NumberOptions | CategoryOptions | ImageOptions, Field(discriminator="kind")]
+Feature = Annotated[
+    Annotated[NumberOptions, Tag("number")]
+    | Annotated[CategoryOptions, Tag("category")]
+    | Annotated[ImageOptions, Tag("image")]
+    | Annotated[UserFeatureOptions, Tag(USER)],
+    Discriminator(kind_tag),
+]
 """The options of any kind of feature, told apart by `kind`."""
 
-_FEATURE: TypeAdapter[NumberOptions | CategoryOptions | ImageOptions] = TypeAdapter(Feature)
+_FEATURE: TypeAdapter[NumberOptions | CategoryOptions | ImageOptions | UserFeatureOptions] = TypeAdapter(Feature)
 
 PREPROCESS_VERSION = 1
 
@@ -67,12 +76,12 @@ def check_names(features: Mapping[str, FeatureOptions]) -> None:
             raise ValueError(
                 f"feature {name!r} is a word of Python, which no argument of a signature can be: rename it"
             )
-        for spec in feature.device_specs(name, {}):
+        for tensor in feature.claimed_names(name):
             # TensorFlow's graphs tell names apart without their case, and rename one of the two in silence.
-            other = owners.setdefault(spec.name.lower(), name)
+            other = owners.setdefault(tensor.lower(), name)
             if other != name:
                 raise ValueError(
-                    f"features {other!r} and {name!r} would both have a tensor {spec.name!r} "
+                    f"features {other!r} and {name!r} would both have a tensor {tensor!r} "
                     "(case does not count, and `missing: mean` adds NAME_missing): rename one"
                 )
 

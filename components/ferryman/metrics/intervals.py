@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ferryman.metrics.registry import METRICS, worse_by
+from ferryman.metrics.registry import Metric, metric_named, worse_by
 
 RESAMPLES: Final = 2_000
 """Bootstrap resamples: the Monte Carlo error of a 5 % quantile is then about half a percentage point of its rank."""
@@ -31,15 +31,16 @@ def wilson(right: int, rows: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def interval(metric: str, target: np.ndarray, answer: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def interval(metric: str | Metric, target: np.ndarray, answer: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """The two-sided 95 % interval of a metric: Wilson for accuracy, percentile bootstrap over rows for the others.
 
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
     """
     rows = len(target)
-    if metric == "accuracy":
+    entry = metric_named(metric) if isinstance(metric, str) else metric
+    if entry.name == "accuracy":
         return wilson(int(np.sum(answer.argmax(axis=1) == target)), rows)
-    values = _resampled(lambda chosen: METRICS[metric].compute(target[chosen], answer[chosen]), rows, seed)
+    values = _resampled(lambda chosen: entry.compute(target[chosen], answer[chosen]), rows, seed)
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
@@ -61,11 +62,12 @@ class Difference:
 
 
 def compare(metric: str, target: np.ndarray, candidate: np.ndarray, champion: np.ndarray, seed: int = 0) -> Difference:
-    """The paired comparison of two models' answers to the same rows, in a metric of the registry."""
-    compute = METRICS[metric].compute
+    """The paired comparison of two models' answers to the same rows, in a built-in metric or one of the user's own."""
+    entry = metric_named(metric)
+    compute = entry.compute
     values = compute(target, candidate), compute(target, champion)
-    difference = _better_by(metric, *values)
-    if METRICS[metric].task == "class":
+    difference = _better_by(entry, *values)
+    if entry.task == "class":
         differing = int(np.sum(candidate.argmax(axis=1) != champion.argmax(axis=1)))
     else:
         differing = int(np.sum(candidate != champion))
@@ -81,7 +83,7 @@ def compare(metric: str, target: np.ndarray, candidate: np.ndarray, champion: np
 
     def better(chosen: np.ndarray) -> float:
         rows = target[chosen]
-        return _better_by(metric, compute(rows, candidate[chosen]), compute(rows, champion[chosen]))
+        return _better_by(entry, compute(rows, candidate[chosen]), compute(rows, champion[chosen]))
 
     lower = float(np.quantile(_resampled(better, len(target), seed), 0.05))
     return Difference(*values, difference, lower, differing, "bootstrap")
@@ -136,7 +138,7 @@ def rows_needed(found: Difference, may_lose: float, rows: int) -> int | None:
     return max(rows, math.ceil(rows * (distance / room) ** 2))
 
 
-def _better_by(metric: str, candidate: float, champion: float) -> float:
+def _better_by(metric: Metric, candidate: float, champion: float) -> float:
     """`worse_by` the other way round; two equal models differ by 0 and not by -0."""
     return 0.0 - worse_by(metric, candidate, champion)
 

@@ -9,7 +9,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ferryman.metrics import scores
+from ferryman.code.loading import load_class
+from ferryman.code.place import blaming, wrong
+from ferryman.code.reference import is_reference
+from ferryman.metrics import scores, user
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Metric:
     """One metric; `compute(target, answer)` takes arrays as `ferryman.metrics.scores` says."""
 
     name: str
+    """How reports and messages call it."""
+
     task: Literal["class", "number"]
     better: Literal["higher", "lower"]
     relative: bool
@@ -42,12 +47,41 @@ METRICS: Final[dict[str, Metric]] = {
 }
 
 
-def worse_by(metric: str, candidate: float, reference: float) -> float:
+def metric_named(name: str, where: str = "metric") -> Metric:
+    """The built-in metric of this name, or the user's own of this reference (where its code can be imported).
+
+    `where` is its place in the spec, for messages.
+
+    Raises:
+        SpecError, UserCodeError: the user's class cannot be had, or is no metric.
+    """
+    if not is_reference(name):
+        return METRICS[name]
+    found = load_class(name, user.Metric, where)  # type: ignore[type-abstract]
+    with blaming(found, f"{found.__name__}() fails, expected a class that needs no arguments"):
+        made = found()
+    return metric_of(made)
+
+
+def metric_of(metric: user.Metric) -> Metric:
+    """The entry of a user's metric.
+
+    Raises:
+        UserCodeError: it does not say what it measures, or has the name of a built-in one.
+    """
+    kind = type(metric)
+    user.check_declaration(kind)
+    if kind.name in METRICS:
+        raise wrong(kind, f"the metric {kind.__name__} has the name of the built-in {kind.name}: rename it")
+    return Metric(kind.name, kind.task, kind.better, kind.relative, -math.inf, math.inf, user.computing(metric))
+
+
+def worse_by(metric: str | Metric, candidate: float, reference: float) -> float:
     """How much worse `candidate` is than `reference`: positive is worse; a fraction of the reference where `relative`.
 
     Worse than a reference of 0 is infinitely worse where fractions count: no margin allows it.
     """
-    entry = METRICS[metric]
+    entry = metric_named(metric) if isinstance(metric, str) else metric
     worse = candidate - reference if entry.better == "lower" else reference - candidate
     if not entry.relative:
         return worse

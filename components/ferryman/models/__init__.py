@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Discriminator, Tag, TypeAdapter
 
+from ferryman.code.reference import USER, kind_tag
 from ferryman.models.base import FamilyOptions
 from ferryman.models.cnn import CnnOptions
 from ferryman.models.mlp import MlpOptions
+from ferryman.models.user import UserModelOptions
 
-__all__ = ["CnnOptions", "FamilyOptions", "MlpOptions", "ModelOptions", "model_from"]
+__all__ = ["CnnOptions", "FamilyOptions", "MlpOptions", "ModelOptions", "UserModelOptions", "model_from"]
 
-ModelOptions = Annotated[CnnOptions | MlpOptions, Field(discriminator="kind")]
-"""The options of any model family, told apart by `kind`."""
+ModelOptions = Annotated[
+    Annotated[CnnOptions, Tag("cnn")] | Annotated[MlpOptions, Tag("mlp")] | Annotated[UserModelOptions, Tag(USER)],
+    Discriminator(kind_tag),
+]
+"""The options of any model family, and of a class of the user's own, told apart by `kind`."""
 
-_MODEL: TypeAdapter[CnnOptions | MlpOptions] = TypeAdapter(ModelOptions)
+_MODEL: TypeAdapter[CnnOptions | MlpOptions | UserModelOptions] = TypeAdapter(ModelOptions)
 
 
-def model_from(document: Mapping[str, Any]) -> CnnOptions | MlpOptions:
-    """The options of a model family; pydantic's ValidationError when `document` is not one."""
+def model_from(document: Mapping[str, Any]) -> CnnOptions | MlpOptions | UserModelOptions:
+    """The options of a model; pydantic's ValidationError when `document` is not one."""
     return _MODEL.validate_python(dict(document))

@@ -52,6 +52,12 @@ class Core:
     exported: Any
     """Gives `probabilities` [n, k] or `value` [n], float32, in a dict."""
 
+    foreign: bool = False
+    """Whether `trained` is of the user's own class: it gives probabilities and not logits where the label is a class."""
+
+    compiled: bool = False
+    """Whether `trained` brings its own loss and optimizer."""
+
 
 def build_core(
     family: FamilyOptions, features: Mapping[str, FeatureOptions], fitted: Mapping[str, Fitted], head: Head
@@ -62,18 +68,34 @@ def build_core(
     """
     import keras
 
-    # Rank 1 for table columns: rank-2 inputs convert to TFLite without a word and fail when run.
-    inputs = {
-        spec.name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=spec.name)
-        for spec in device_specs(features, fitted)
-    }
-    encoded = {name: feature.encode(name, fitted[name], inputs) for name, feature in features.items()}
+    inputs, encoded = core_inputs(features, fitted)
     body = family.body(encoded)
     if isinstance(head, ClassHead):
         raw = keras.layers.Dense(len(head.classes), name="head.logits")(body)
         outputs = {"probabilities": keras.layers.Softmax(name="head.probabilities")(raw)}
     else:
         raw = keras.layers.Dense(1, name="head.standardised")(body)
-        scaled = keras.layers.Rescaling(head.deviation, offset=head.mean, name="head.scaled")(raw)
-        outputs = {"value": keras.layers.Reshape((), name="head.value")(scaled)}
+        outputs = {"value": in_unit(raw, head)}
     return Core(keras.Model(inputs, raw, name="trained"), keras.Model(inputs, outputs, name="core"))
+
+
+def core_inputs(
+    features: Mapping[str, FeatureOptions], fitted: Mapping[str, Fitted]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The Keras inputs by device tensor, and what each feature makes of its own for the model."""
+    import keras
+
+    # Rank 1 for table columns: rank-2 inputs convert to TFLite without a word and fail when run.
+    inputs = {
+        spec.name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=spec.name)
+        for spec in device_specs(features, fitted)
+    }
+    return inputs, {name: feature.encode(name, fitted[name], inputs) for name, feature in features.items()}
+
+
+def in_unit(standardised: Any, head: NumberHead) -> Any:
+    """The Keras tensor [n] in the label's unit of one [n, 1] or [n] with mean 0 and deviation 1."""
+    import keras
+
+    scaled = keras.layers.Rescaling(head.deviation, offset=head.mean, name="head.scaled")(standardised)
+    return keras.layers.Reshape((), name="head.value")(scaled) if len(scaled.shape) == 2 else scaled

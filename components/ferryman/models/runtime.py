@@ -13,11 +13,17 @@ def quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def fix_chance(seed: int) -> None:
-    """Make this process train bit-identically to any other one on this machine with the same `seed` and data."""
+def fix_chance(seed: int, *, fresh_names: bool = False) -> None:
+    """Make this process train bit-identically to any other one on this machine with the same `seed` and data.
+
+    `fresh_names` counts the names of layers without one (`dense`, `dense_1`, ...) from the start again: those of the
+    user's own stand in the paths of their weights, which `content` knows.
+    """
     quiet_tensorflow()
     import keras
     import tensorflow as tf
 
+    if fresh_names:
+        keras.backend.clear_session()
     keras.utils.set_random_seed(seed % (LARGEST_SEED + 1))
     tf.config.experimental.enable_op_determinism()

@@ -26,10 +26,13 @@ def _parts(found: Evaluation, target: np.ndarray, answer: np.ndarray) -> Iterato
     yield heading("Metrics")
     yield table(
         ("metric", "value", "95 % from", "to"),
-        [(metric, _number(s.value), _number(s.low), _number(s.high)) for metric, s in found.metrics.items()],
+        [
+            (found.metric_name(metric), _number(s.value), _number(s.low), _number(s.high))
+            for metric, s in found.metrics.items()
+        ],
     )
     if found.champion:
-        yield from _champion(found.champion)
+        yield from _champion(found.champion, found.metric_name(found.champion.metric))
     if found.confusion:
         yield heading("Per class")
         yield table(
@@ -47,7 +50,7 @@ def _parts(found: Evaluation, target: np.ndarray, answer: np.ndarray) -> Iterato
         yield scatter(list(target[::step]), list(answer[::step]), "true", "predicted")
 
 
-def _champion(champion: ChampionComparison) -> Iterator[str]:
+def _champion(champion: ChampionComparison, metric: str) -> Iterator[str]:
     yield heading(f"Against version {champion.version}, which serves")
     if champion.not_comparable:
         yield paragraph(f"Cannot be compared: {champion.not_comparable}.", "bad")
@@ -56,7 +59,7 @@ def _champion(champion: ChampionComparison) -> Iterator[str]:
         ("metric", "candidate", "champion", "better by", "surely by (one-sided 95 %)", "differing rows", "method"),
         [
             (
-                champion.metric,
+                metric,
                 _number(champion.candidate),
                 _number(champion.champion),
                 _number(champion.difference),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ferryman.data.options import Options
 
@@ -16,6 +17,29 @@ class Block(Options):
     """Base of the blocks below; the texts under their fields reach the published JSON Schema."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class CodeFolder(Block):
+    """A Python package of the user's own, whose classes stand in this spec as `package.module:Class`."""
+
+    path: str = Field(min_length=1)
+    """The package's folder, relative to the spec; its last part is the name by which it is imported."""
+
+    requirements: str | None = None
+    """A lock file (relative to the spec): each `NAME==VERSION` in it must be what is installed. By default nothing is
+    asked of the environment."""
+
+    @field_validator("path")
+    @classmethod
+    def _ends_in_a_name(cls, path: str) -> str:
+        if not PurePath(path).name.isidentifier():
+            raise ValueError(f"received {path!r}, expected a folder whose last part Python can import, e.g. code/fraud")
+        return path
+
+    @property
+    def package(self) -> str:
+        """The name by which it is imported."""
+        return PurePath(self.path).name
 
 
 class Adam(Block):
@@ -38,7 +62,8 @@ class Stop(Block):
     """When training ends early; the best weights are kept."""
 
     metric: str = "loss"
-    """Watched on the validation split: `loss`, or a metric of the task (accuracy, macro_f1, log_loss; rmse, mae, r2)."""
+    """Watched on the validation split: `loss`, a metric of the task (accuracy, macro_f1, log_loss; rmse, mae, r2), or
+    one of the user's own (`fraud.metrics:Cost`)."""
 
     patience: int = Field(default=3, ge=1)
     """Epochs without a better value before training stops; 3 outlasts the noise of small validation splits."""
@@ -80,7 +105,8 @@ class Requirement(Block):
     """A bound on one metric of the candidate on the test split."""
 
     metric: str
-    """A metric of the task: accuracy, macro_f1, log_loss (classes); rmse, mae, r2 (numbers)."""
+    """A metric of the task: accuracy, macro_f1, log_loss (classes); rmse, mae, r2 (numbers); or one of the user's own
+    (`fraud.metrics:Cost`)."""
 
     at_least: float | None = Field(default=None, allow_inf_nan=False)
     """The lowest value accepted."""
@@ -99,11 +125,11 @@ class Margin(Block):
     """How much worse something may be than what it is compared with."""
 
     metric: str
-    """A metric of the task."""
+    """A metric of the task, or one of the user's own (`fraud.metrics:Cost`)."""
 
     may_lose: NotNegative
-    """Of metrics between 0 and 1 a difference (0.01 is one point); of rmse, mae and log_loss a fraction of the value
-    that it is compared with."""
+    """Of metrics between 0 and 1 a difference (0.01 is one point); of rmse, mae and log_loss, and of a user's own that
+    says `relative`, a fraction of the value that it is compared with."""
 
 
 class Tolerance(Block):

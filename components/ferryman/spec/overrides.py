@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ferryman.code.reference import is_reference
 from ferryman.errors import SpecError, UsageError
 from ferryman.problems import nearest
 from ferryman.spec.yaml import read_scalar
@@ -41,9 +42,10 @@ def apply_overrides(document: Mapping[str, Any], overrides: Mapping[str, Any]) -
             raise SpecError(path, f"a run may set fields of {', '.join(ALLOWED)} only; write it into the spec")
         *parents, field = path.split(".")
         node = _descend(changed, parents, path)
-        if field not in node:
+        # Which options a class of the user's own takes is known only where its code is.
+        if field not in node and not is_reference(node.get("kind")):
             raise SpecError(path, f"unknown field{nearest(field, list(node))}")
-        if isinstance(node[field], dict | list) or isinstance(value, dict | list):
+        if isinstance(node.get(field), dict | list) or isinstance(value, dict | list):
             raise SpecError(path, "a run may set single values only; write lists and blocks into the spec")
         node[field] = value
     return changed

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ferryman.code.reference import FORM, is_reference, package_of
 from ferryman.errors import SpecError
 from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
 from ferryman.problems import validate
-from ferryman.spec.blocks import Margin, Requirement
+from ferryman.spec.bounds import check_bound, check_margin
 from ferryman.spec.overrides import apply_overrides
 from ferryman.spec.spec import FORMAT, Spec
 from ferryman.spec.yaml import MAX_BYTES, read_yaml
@@ -154,12 +155,17 @@ def _check_together(spec: Spec, file: str) -> None:
             where = f"data.features.{name}"
             raise SpecError(where, f"it reads the label's own column {data.label.column!r}: leave it out", file)
     _checked("model", file, partial(spec.model.check, data.features))
-    for path, metric in _metrics(spec):
-        _check_metric(path, metric, spec.task, file)
+    for path, reference in spec.references.items():
+        _check_reference(path, reference, spec, file)
+    for path, metric in spec.metrics.items():
+        if not is_reference(metric):
+            _check_metric(path, metric, spec.task, file)
     for number, bound in enumerate(spec.gate.require):
-        _checked(f"gate.require.{number}", file, partial(_check_bound, bound))
+        if not is_reference(bound.metric):
+            _checked(f"gate.require.{number}", file, partial(check_bound, bound, METRICS[bound.metric]))
     for name, margin in (("champion", spec.gate.champion), ("converted", spec.gate.converted)):
-        _checked(f"gate.{name}.may_lose", file, partial(_check_margin, margin))
+        if not is_reference(margin.metric):
+            _checked(f"gate.{name}.may_lose", file, partial(check_margin, margin, METRICS[margin.metric]))
 
 
 def _checked(path: str, file: str, check: Callable[[], None]) -> None:
@@ -169,35 +175,17 @@ def _checked(path: str, file: str, check: Callable[[], None]) -> None:
         raise SpecError(path, str(error), file) from error
 
 
-def _check_bound(bound: Requirement) -> None:
-    """ValueError for a bound on the wrong side, or out of the metric's range: it would hold always or never."""
-    metric = METRICS[bound.metric]
-    if (bound.at_least is None) == (metric.better == "higher"):
-        right, wrong = ("at_least", "at_most") if metric.better == "higher" else ("at_most", "at_least")
-        better = "more" if metric.better == "higher" else "less"
-        raise ValueError(f"received {wrong}, expected {right}: {better} {metric.name} is better")
-    value = bound.at_most if bound.at_least is None else bound.at_least
-    if value is not None and not metric.low <= value <= metric.high:
-        hint = " (write 95 % as 0.95)" if metric.high == 1.0 and 1.0 < value <= 100.0 else ""
-        raise ValueError(
-            f"received {value:g}, expected a value of {metric.name}: {metric.low:g} to {metric.high:g}{hint}"
-        )
-
-
-def _check_margin(margin: Margin) -> None:
-    """ValueError for a margin that allows everything."""
-    metric = METRICS[margin.metric]
-    if math.isfinite(metric.high - metric.low) and margin.may_lose >= metric.high - metric.low:
-        raise ValueError(f"received {margin.may_lose:g}, expected less than 1: {metric.name} lies between 0 and 1")
-
-
-def _metrics(spec: Spec) -> list[tuple[str, str]]:
-    gate = spec.gate
-    named = [(f"gate.require.{number}.metric", bound.metric) for number, bound in enumerate(gate.require)]
-    named += [("gate.champion.metric", gate.champion.metric), ("gate.converted.metric", gate.converted.metric)]
-    if spec.train.stop and spec.train.stop.metric != "loss":
-        named.append(("train.stop.metric", spec.train.stop.metric))
-    return named
+def _check_reference(path: str, reference: str, spec: Spec, file: str) -> None:
+    """What can be said of a user's class without its code."""
+    if not re.fullmatch(FORM, reference):
+        raise SpecError(path, f"received {reference!r}, expected a class as package.module:Class", file)
+    package = package_of(reference)
+    if spec.code is None:
+        message = f"received {reference!r}, which needs the user's package: add `code: {{path: {package}}}` to the spec"
+        raise SpecError(path, message, file)
+    if spec.code.package != package:
+        message = f"received {reference!r}, expected a class of the package in `code`, {spec.code.package!r}"
+        raise SpecError(path, message, file)
 
 
 def _check_metric(path: str, metric: str, task: str, file: str) -> None:

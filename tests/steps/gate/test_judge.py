@@ -11,6 +11,7 @@ from ferryman.artifacts.evidence import (
     ChampionComparison,
     Conversion,
     Evaluation,
+    OwnMetric,
     Rung,
     Score,
     ServingCheck,
@@ -225,3 +226,28 @@ def test_a_report_on_another_model_is_no_evidence(which: str) -> None:
 def test_what_rounds_to_zero_has_no_sign() -> None:
     found = verdict(evaluation(champion=comparison(difference=-0.00001, lower=-0.0)), serves=SERVES)
     assert "better by 0.0000, surely by 0.0000, bound -0.0200" in found.reasons[-1].text
+
+
+COST = "fraud.metrics:Cost"
+
+
+def test_a_metric_of_the_users_own_is_judged_by_what_travels_with_its_numbers() -> None:
+    """Neither its package nor its class is here."""
+    margin = {"metric": COST, "may_lose": 0.1}
+    gate = Gate.model_validate(
+        {"require": [{"metric": COST, "at_most": 3}], "champion": margin, "converted": {**margin, "may_lose": 0.2}}
+    )
+    own = {COST: OwnMetric(name="cost", better="lower", relative=True)}
+    seen = evaluation(
+        metrics={COST: Score(value=3.5, low=3.1, high=3.9)},
+        own_metrics=own,
+        champion=comparison(metric=COST, candidate=3.5, champion=5.0, difference=0.3, lower=0.2),
+    )
+    converted = conversion(lost=0.15).model_copy(update={"metric": COST, "may_lose": 0.2})
+    found = judge(gate, "new", seen, converted, served(), SERVES)
+    texts = {reason.check: (reason.ok, reason.text) for reason in found.reasons}
+    assert texts["cost"] == (False, "cost 3.5 (95 % 3.1 to 3.9), required at most 3")
+    assert texts["converted"] == (True, "int8 lost 0.15 cost in conversion, may lose 0.2")
+    ok, text = texts["champion cost"]
+    assert ok
+    assert "cost 3.5 against 5 of version 4 on 1,000 rows: better by +0.3000 (as a fraction)" in text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ferryman.artifacts.evidence import Rung
-from ferryman.metrics import METRICS, worse_by
+from ferryman.metrics import metric_named, worse_by
 from ferryman.steps.convert.tensors import Tensors
 
 FLOAT_BOUND = 1e-6
@@ -115,7 +115,7 @@ def judge_rung(attempt: Attempt, truth: Truth) -> Rung:
     }
     if attempt.answers is None:
         return Rung.model_validate({**common, "state": "failed", "reason": attempt.reason})
-    output = OUTPUTS[METRICS[truth.metric].task]
+    output = OUTPUTS[metric_named(truth.metric).task]
     different = _shapes_differ(attempt.answers, truth.core)
     if different:
         return Rung.model_validate({**common, "state": "failed", "reason": different})
@@ -159,7 +159,9 @@ def _numbers(answer: np.ndarray, truth: Truth) -> dict[str, float]:
 
 
 def _score(answer: np.ndarray, truth: Truth) -> float:
-    return float(METRICS[truth.metric].compute(truth.target, answer)) if np.isfinite(answer).all() else float("nan")
+    return (
+        float(metric_named(truth.metric).compute(truth.target, answer)) if np.isfinite(answer).all() else float("nan")
+    )
 
 
 def _reasons(answer: np.ndarray, lost: float, truth: Truth) -> list[str]:
@@ -171,7 +173,7 @@ def _reasons(answer: np.ndarray, lost: float, truth: Truth) -> list[str]:
     if broken:
         reasons.append(f"{broken:,} of {len(answer):,} rows are answered with NaN or infinity")
     elif not lost <= truth.may_lose:
-        reasons.append(f"{truth.metric} lost {lost:.4f}, may lose {truth.may_lose:g}")
+        reasons.append(f"{metric_named(truth.metric).name} lost {lost:.4f}, may lose {truth.may_lose:g}")
     return reasons
 
 

@@ -13,6 +13,7 @@ from ferryman.artifacts.evidence import Conversion, Rung
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import Scores, StepRun, step
 from ferryman.data.examples import Examples
+from ferryman.metrics import metric_named
 from ferryman.steps.convert.contract import Truth, choose, judge_rung
 from ferryman.steps.convert.converters import Converters
 from ferryman.steps.convert.observe import Subject, observe_test, observe_train
@@ -36,19 +37,24 @@ def convert_model(
     """
     with step("convert", root, run_id, job) as run:
         spec = ResolvedRun.parse(resolved).read_spec()
+        run.use_code(spec.code)
         digest = run.input(Path(model), kind="model").digest
         run.input(Path(examples), kind="examples")
         folder = run.output(Path(conversion), kind="conversion")
-        truth, rungs, ops = _measure(spec, Examples(Path(examples)), Path(model), run.work)
+        truth, rungs, ops = measure(spec, Examples(Path(examples)), Path(model), run.work)
         report = _report(spec, digest, truth, rungs)
         report.write(folder / "conversion.json")
         _publish(run.work, Path(model), folder, report, ops)
         _tell(run, scores, report)
 
 
-def _measure(
+def measure(
     spec: Spec, examples: Examples, model: Path, work: Path
 ) -> tuple[Truth, list[Rung], dict[str, dict[str, int]]]:
+    """What the model says on the test split, every rung measured against it, and the ops of each rung that ran.
+
+    `model` is a model artifact's folder, `work` an empty one.
+    """
     wanted = spec.convert.rungs
     calibration, tensors = work / "calibration", work / "test"
     with Converters(model / "saved_model", work) as converters:
@@ -119,7 +125,7 @@ def _metrics(report: Conversion) -> dict[str, float]:
         f"{rung.name}_{name}": value
         for rung in report.rungs
         for name, value in (
-            (report.metric, rung.converted),
+            (metric_named(report.metric).name, rung.converted),
             ("lost", rung.lost),
             ("largest_difference", rung.largest_difference),
             ("size_kb", rung.size_bytes / 1000 if rung.size_bytes is not None else None),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ferryman.artifacts.evidence import ChampionComparison, Evaluation, Score
+from ferryman.artifacts.evidence import ChampionComparison, Evaluation, OwnMetric, Score
 from ferryman.artifacts.manifest import Manifest
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun, Serving
 from ferryman.artifacts.step import Scores, StepRun, step
 from ferryman.data.examples import Examples
 from ferryman.errors import ArtifactError
-from ferryman.metrics import METRICS
+from ferryman.metrics import METRICS, Metric
 from ferryman.metrics.intervals import compare, interval, rows_needed
 from ferryman.metrics.scores import confusion_matrix, per_class
 from ferryman.reports.evaluation import evaluation_page
 from ferryman.serving.store import card_of_version
+from ferryman.spec.user_metrics import user_metrics
 from ferryman.steps.evaluate.answers import answers, targets
 from ferryman.steps.evaluate.champion import in_order, not_comparable
 
@@ -54,14 +57,16 @@ def evaluate_model(
     """
     with step("evaluate", root, run_id, job) as run:
         fixed = ResolvedRun.parse(resolved)
-        margin = fixed.read_spec().gate.champion
+        spec = fixed.read_spec()
+        run.use_code(spec.code)
+        own, margin = user_metrics(spec), spec.gate.champion
         made = run.input(Path(model), kind="model")
         rows = run.input(Path(examples), kind="examples")
         folder = run.output(Path(evaluation), kind="evaluation")
         table = Examples(Path(examples)).split("test")
         card = ModelCard.read(Path(model) / FILE)
         target, answer = targets(card, table), answers(Path(model) / "saved_model", card, table)
-        found = _evaluation(card, made, rows, target, answer)
+        found = _evaluation(card, made, rows, target, answer, own)
         if fixed.serves and not found.not_finite:
             champion = judge_champion(card, fixed.serves, table, target, answer, margin)
             found = found.model_copy(update={"champion": champion})
@@ -74,11 +79,17 @@ def evaluate_model(
 
 
 def _evaluation(
-    card: ModelCard, model: Manifest, examples: Manifest, target: np.ndarray, answer: np.ndarray
+    card: ModelCard,
+    model: Manifest,
+    examples: Manifest,
+    target: np.ndarray,
+    answer: np.ndarray,
+    own: Mapping[str, Metric],
 ) -> Evaluation:
     broken = int(np.sum(~np.isfinite(answer.reshape(len(answer), -1)).all(axis=1)))
-    known = {name: metric for name, metric in METRICS.items() if metric.task == card.task}
-    metrics = {} if broken else {name: _score(name, target, answer) for name in known}
+    # The user's own first: whoever wrote one wants to see it in the headline.
+    known = {**own, **{name: metric for name, metric in METRICS.items() if metric.task == card.task}}
+    metrics = {} if broken else {name: _score(metric, target, answer) for name, metric in known.items()}
     common = Evaluation(
         model=model.digest,
         examples=examples.digest,
@@ -86,6 +97,10 @@ def _evaluation(
         rows=len(target),
         not_finite=broken,
         metrics=metrics,
+        own_metrics={
+            reference: OwnMetric(name=metric.name, better=metric.better, relative=metric.relative)
+            for reference, metric in own.items()
+        },
     )
     if card.task == "number" or broken:
         return common
@@ -97,9 +112,9 @@ def _evaluation(
     )
 
 
-def _score(metric: str, target: np.ndarray, answer: np.ndarray) -> Score:
+def _score(metric: Metric, target: np.ndarray, answer: np.ndarray) -> Score:
     low, high = interval(metric, target, answer)
-    return Score(value=METRICS[metric].compute(target, answer), low=low, high=high)
+    return Score(value=metric.compute(target, answer), low=low, high=high)
 
 
 def judge_champion(
@@ -134,7 +149,9 @@ def judge_champion(
 
 
 def _tell(run: StepRun, found: Evaluation, scores: Scores, confusion: Confusion) -> None:
-    run.log_metrics(scores, {name: score.value for name, score in found.metrics.items()})
+    # What the user's metric answers is news for the gate, also when it is no number.
+    finite = {name: score.value for name, score in found.metrics.items() if math.isfinite(score.value)}
+    run.log_metrics(scores, {found.metric_name(name): value for name, value in finite.items()})
     if found.confusion:
         confusion.log_confusion_matrix(found.classes, found.confusion)
     run.headline = headline(found)
@@ -144,11 +161,12 @@ def headline(found: Evaluation) -> str:
     """One line for people: the metrics, and the champion beside them."""
     if found.not_finite:
         return f"{found.not_finite:,} of {found.rows:,} rows are answered with NaN or infinity"
-    first = ", ".join(f"{name} {score.value:.4g}" for name, score in list(found.metrics.items())[:3])
+    first = ", ".join(f"{found.metric_name(name)} {score.value:.4g}" for name, score in list(found.metrics.items())[:3])
     text = f"{first} on {found.rows:,} rows"
     if not found.champion:
         return text
     champion = found.champion
     if champion.not_comparable or champion.champion is None:
         return f"{text}; version {champion.version} cannot be compared: {champion.not_comparable}"
-    return f"{text}; version {champion.version} {champion.metric} {champion.champion:.4g} on the same rows"
+    metric = found.metric_name(champion.metric)
+    return f"{text}; version {champion.version} {metric} {champion.champion:.4g} on the same rows"

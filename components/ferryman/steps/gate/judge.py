@@ -46,7 +46,7 @@ def judge(
         *_content(content, serves),
         *_finite(evaluation),
         *(_requirement(bound, evaluation) for bound in gate.require),
-        _converted(conversion),
+        _converted(conversion, evaluation.metric_name(conversion.metric)),
         *_served(check),
     ]
     reasons = [*others, *champion]
@@ -113,19 +113,17 @@ def _finite(evaluation: Evaluation) -> Iterable[Reason]:
 def _requirement(bound: Requirement, evaluation: Evaluation) -> Reason:
     limit = bound.at_least if bound.at_least is not None else bound.at_most
     word = "at least" if bound.at_least is not None else "at most"
-    score = evaluation.metrics.get(bound.metric)
+    score, name = evaluation.metrics.get(bound.metric), evaluation.metric_name(bound.metric)
     if limit is None or score is None or not math.isfinite(score.value):
-        return Reason(
-            check=bound.metric, ok=False, bound=limit, text=f"{bound.metric} could not be measured, {word} {limit:g}"
-        )
+        return Reason(check=name, ok=False, bound=limit, text=f"{name} could not be measured, {word} {limit:g}")
     ok = score.value >= limit if bound.at_least is not None else score.value <= limit
     spread = f" (95 % {score.low:.4g} to {score.high:.4g})" if score.low is not None and score.high is not None else ""
-    text = f"{bound.metric} {score.value:.4g}{spread}, required {word} {limit:g}"
-    return Reason(check=bound.metric, ok=ok, value=score.value, bound=limit, text=text)
+    text = f"{name} {score.value:.4g}{spread}, required {word} {limit:g}"
+    return Reason(check=name, ok=ok, value=score.value, bound=limit, text=text)
 
 
 def _champion(gate: Gate, evaluation: Evaluation, serves: Serving | None) -> Iterable[Reason]:
-    name = f"champion {gate.champion.metric}"
+    name = f"champion {evaluation.metric_name(gate.champion.metric)}"
     if serves is None:
         yield Reason(check=name, ok=True, text="nothing serves yet: a first model needs no champion")
         return
@@ -135,7 +133,7 @@ def _champion(gate: Gate, evaluation: Evaluation, serves: Serving | None) -> Ite
     if missing or found is None or found.difference is None or found.lower is None:
         yield Reason(check=name, ok=False, bound=bound, text=missing)
     else:
-        yield _margin(name, found, found.difference, found.lower, bound)
+        yield _margin(name, evaluation, found, found.difference, found.lower, bound)
 
 
 def _no_comparison(found: ChampionComparison | None, margin: Margin, serves: Serving) -> str:
@@ -152,10 +150,14 @@ def _no_comparison(found: ChampionComparison | None, margin: Margin, serves: Ser
     return ""
 
 
-def _margin(name: str, found: ChampionComparison, difference: float, lower: float, bound: float) -> Reason:
-    scale = " (as a fraction)" if METRICS[found.metric].relative else ""
+def _margin(
+    name: str, evaluation: Evaluation, found: ChampionComparison, difference: float, lower: float, bound: float
+) -> Reason:
+    # The user's own metrics are not to be had here: what must be known of them travels with the evaluation.
+    entry = evaluation.own_metrics.get(found.metric) or METRICS[found.metric]
+    scale = " (as a fraction)" if entry.relative else ""
     text = (
-        f"{found.metric} {found.candidate:.4g} against {found.champion:.4g} of version {found.version} on {found.rows:,} rows: "
+        f"{entry.name} {found.candidate:.4g} against {found.champion:.4g} of version {found.version} on {found.rows:,} rows: "
         f"better by {_signed(difference)}{scale}, surely by {_signed(lower)}, bound {_signed(bound)}"
     )
     ok = math.isfinite(lower) and math.isfinite(difference) and lower >= bound
@@ -170,11 +172,11 @@ def _signed(value: float) -> str:
     return f"{rounded:+.4f}" if rounded else "0.0000"
 
 
-def _converted(conversion: Conversion) -> Reason:
+def _converted(conversion: Conversion, metric: str) -> Reason:
     chosen = next((rung for rung in conversion.rungs if rung.name == conversion.chosen), None)
     if chosen:
         lost = chosen.lost if chosen.lost is not None else math.nan
-        text = f"{chosen.name} lost {lost:.4g} {conversion.metric} in conversion, may lose {conversion.may_lose:g}"
+        text = f"{chosen.name} lost {lost:.4g} {metric} in conversion, may lose {conversion.may_lose:g}"
         ok = math.isfinite(lost) and lost <= conversion.may_lose
         return Reason(check="converted", ok=ok, value=lost, bound=conversion.may_lose, text=text)
     why = "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ferryman.errors import StepError
+from ferryman.models.batches import batches
 from ferryman.models.core import Core
 from ferryman.steps.train.validation import Validation
 
@@ -33,6 +34,9 @@ class Plan:
 
     patience: int = 3
     """Epochs without a better value before fitting stops."""
+
+    steps: int | None = None
+    """Batches per epoch, rows repeated when they are too few; None: all rows once."""
 
 
 @dataclass
@@ -64,14 +68,13 @@ def fit(
     Raises:
         StepError: the loss or a weight is no longer finite; says what to try.
     """
-    batches = _batches(device, target, plan.batch_size)
-    _compile(core, plan, len(batches), classes=target.dtype.kind in "iu")
+    passes = batches(device, target, plan.batch_size, steps=plan.steps)
+    compile_core(core, plan, len(passes), classes=target.dtype.kind in "iu")
     history, best, waited = History(), math.inf, 0
     weights = core.trained.get_weights()
     for epoch in range(1, plan.epochs + 1):
-        fitted = core.trained.fit(batches, initial_epoch=epoch - 1, epochs=epoch, verbose=0, shuffle=False)
-        numbers = {LOSS: float(fitted.history[LOSS][0])}
-        _check_finite(numbers[LOSS], core, plan, epoch)
+        numbers = _fit_epoch(core, passes, epoch)
+        check_finite(numbers.get(LOSS, 0.0), core, plan, epoch)
         numbers |= {f"validation_{name}": value for name, value in validation.measure().items()}
         history.epochs.append({"epoch": epoch, **numbers})
         told(epoch, numbers)
@@ -86,35 +89,53 @@ def fit(
     return history
 
 
-def _batches(device: Tensors, target: np.ndarray, size: int) -> Any:
-    """A shuffled `tf.data.Dataset`, another order in each pass; indexes are shuffled, rows gathered by batch."""
-    import tensorflow as tf
-
-    columns = {name: tf.constant(tensor) for name, tensor in device.items()}
-    wanted, rows = tf.constant(target), len(target)
-    order = tf.data.Dataset.range(rows).shuffle(rows, reshuffle_each_iteration=True).batch(size)
-    return order.map(
-        lambda chosen: (
-            {name: tf.gather(column, chosen) for name, column in columns.items()},
-            tf.gather(wanted, chosen),
-        )
-    ).prefetch(4)
-
-
-def _compile(core: Core, plan: Plan, steps: int, *, classes: bool) -> None:
+def _fit_epoch(core: Core, passes: Any, epoch: int) -> dict[str, float]:
+    """One pass over the batches; what it gave by name. A user's own `train_step` may give other numbers, and no loss."""
     import keras
 
+    losses: list[float] = []
+    each = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: losses.append((logs or {}).get(LOSS, 0.0)))
+    callbacks = [each] if _own_step(core) else []
+    fitted = core.trained.fit(
+        passes, initial_epoch=epoch - 1, epochs=epoch, verbose=0, shuffle=False, callbacks=callbacks
+    )
+    numbers = {name: float(np.mean(values[0])) for name, values in fitted.history.items()}
+    if losses and numbers.get(LOSS) == 0.0:
+        # Keras (3.15) shows its own tracker's loss, which a `train_step` of one's own need not feed.
+        numbers[LOSS] = float(np.mean(losses))
+    return numbers
+
+
+def _own_step(core: Core) -> bool:
+    """Whether the model has a `train_step` of its own."""
+    import keras
+
+    return type(core.trained).train_step is not keras.Model.train_step
+
+
+def compile_core(core: Core, plan: Plan, steps: int, *, classes: bool) -> None:
+    """Give `core.trained` the plan's optimizer and the loss of its task, unless it brings its own."""
+    import keras
+
+    if core.compiled:
+        return
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     core.trained.compile(
         optimizer=optimizers[plan.optimizer](learning_rate=plan.learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=not core.foreign)
         if classes
         else keras.losses.MeanSquaredError(),
-        steps_per_execution=min(steps, STEPS_PER_CALL),
+        # Of several steps in one call a `train_step` of one's own tells only the last one's numbers.
+        steps_per_execution=1 if _own_step(core) else min(steps, STEPS_PER_CALL),
     )
 
 
-def _check_finite(loss: float, core: Core, plan: Plan, epoch: int) -> None:
+def check_finite(loss: float, core: Core, plan: Plan, epoch: int) -> None:
+    """Refuse to go on with a loss or with weights that are not finite.
+
+    Raises:
+        StepError: says which, and what to try.
+    """
     if math.isfinite(loss):
         wild = [weight.path for weight in core.trained.weights if not np.isfinite(weight.numpy()).all()]
         if not wild:

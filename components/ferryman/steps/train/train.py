@@ -8,23 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ferryman.artifacts.model_card import FILE, DeviceTensor, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import Scores, step
 from ferryman.data.examples import Examples
-from ferryman.features import features_from, fit_features, preprocess_document
-from ferryman.models.core import ClassHead, Head, NumberHead, build_core
+from ferryman.features import features_from, preprocess_document
+from ferryman.metrics import Metric
+from ferryman.models.core import ClassHead, NumberHead
 from ferryman.models.runtime import fix_chance
+from ferryman.spec.user_metrics import user_metrics
+from ferryman.steps.train.building import fit_untrained, untrained_model
 from ferryman.steps.train.choose_golden import choose_rows, record_golden
 from ferryman.steps.train.content import content_hash, weights_by_path
-from ferryman.steps.train.export import export_saved_model
-from ferryman.steps.train.fit import History, Plan, fit
+from ferryman.steps.train.export import export_saved_model, save_keras
+from ferryman.steps.train.fit import History, Plan
 from ferryman.steps.train.logs import Progress
-from ferryman.steps.train.rows import Rows, rows_from
+from ferryman.steps.train.rehearsal import rehearse_model
+from ferryman.steps.train.rows import rows_from
 from ferryman.steps.train.trained import TrainedModel
 from ferryman.steps.train.validation import LOSS, Validation
+from ferryman.storage.code import PinnedCode
 
 if TYPE_CHECKING:
     from ferryman.spec import Spec
@@ -57,6 +60,7 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
     """
     with step("train", root, run_id, job) as run:
         spec = ResolvedRun.parse(resolved).read_spec()
+        run.use_code(spec.code)
         run.input(Path(examples), kind="examples")
         folder = run.output(Path(model), kind="model")
         data = Examples(Path(examples))
@@ -67,21 +71,27 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
         run.headline = headline(spec, training)
 
 
-def fit_model(spec: Spec, examples: Examples, logs: Path) -> Training:
-    """The fitted model of a spec; the same seed, examples and machine give the same bits."""
-    fix_chance(spec.train.seed)
+def fit_model(spec: Spec, examples: Examples, logs: Path, plan: Plan | None = None) -> Training:
+    """The fitted model of a spec, by another plan if there is one; same seed, examples and machine give the same bits.
+
+    Raises:
+        SpecError, UserCodeError: the user's code is wrong; it is tried before the first epoch.
+        StepError: fitting went wild.
+    """
+    plan = plan or plan_of(spec)
+    fix_chance(spec.train.seed, fresh_names=bool(spec.references))
     features = features_from({name: entry["options"] for name, entry in examples.schema["features"].items()})
     classes = examples.schema["classes"]
     train, validation = (rows_from(features, classes, examples.split(split)) for split in ("train", "validation"))
-    fitted = fit_features(features, train.raw)
-    head = _head(classes, train)
-    model = TrainedModel(features, fitted, head, build_core(spec.model, features, fitted, head))
-    watched = Validation(model, model.device_tensors(validation.raw), validation.target, _metrics(spec))
-    progress = Progress(spec.train.epochs, logs)
+    own = user_metrics(spec)
+    model = untrained_model(spec, plan, features, train, classes)
+    if spec.references:
+        rehearse_model(model, train, own.values())
+    metrics: list[str | Metric] = [*_metrics(spec), *own.values()]
+    watched = Validation(model, model.device_tensors(validation.raw), validation.target, metrics)
+    progress = Progress(plan.epochs, logs)
     try:
-        target = _trainable(head, train.target)
-        device = model.device_tensors(train.raw)
-        history = fit(model.core_model, _plan(spec), device, target, validation=watched, told=progress)
+        history = fit_untrained(model, plan, train, watched, progress)
     finally:
         progress.close()
     return Training(model, history, len(train), watched.measure())
@@ -94,7 +104,7 @@ def write_model(spec: Spec, examples: Examples, training: Training, folder: Path
     chosen = choose_rows(test.target, classes=isinstance(model.head, ClassHead))
     record_golden(model, test.take(chosen).raw).write(folder / "golden")
     export_saved_model(model, folder / "saved_model")
-    model.core_model.exported.save(folder / "model.keras")
+    save_keras(model, folder / "model.keras")
     _write(folder / "preprocess.json", preprocess_document(model.features, model.fitted))
     _write(folder / "history.json", training.history.document())
     card = model_card(spec, examples.schema, model)
@@ -117,6 +127,10 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
     if isinstance(head, NumberHead):
         # No weights, and yet learned: labels in another unit make another model of the same weights.
         knows["head"] = {"mean": head.mean, "deviation": head.deviation}
+    code = _code(spec)
+    if code:
+        # Other code may be another model, whatever its weights.
+        knows["code"] = code
     return ModelCard(
         name=spec.name,
         task=spec.task,
@@ -129,12 +143,19 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
         columns=schema.get("columns"),
         width=schema.get("width", 0),
         model=knows["model"],
+        code=code,
         seed=spec.train.seed,
         content=content_hash(weights_by_path(model.core_model.exported), knows),
         scale=head.deviation if isinstance(head, NumberHead) else 1.0,
         outputs=model.outputs,
         device=[DeviceTensor(name=s.name, dtype=s.dtype, shape=list(s.shape)) for s in model.device_specs],
     )
+
+
+def _code(spec: Spec) -> str:
+    """The digest of the user's code where the model or a feature comes from it; empty otherwise."""
+    own = any(place.startswith(("model.", "data.features.")) for place in spec.references)
+    return spec.code.sha256 if own and isinstance(spec.code, PinnedCode) else ""
 
 
 def headline(spec: Spec, training: Training) -> str:
@@ -147,25 +168,13 @@ def headline(spec: Spec, training: Training) -> str:
     )
 
 
-def _head(classes: list[str] | None, train: Rows) -> Head:
-    if classes is not None:
-        return ClassHead(tuple(classes))
-    return NumberHead(float(np.float32(train.target.mean())), float(np.float32(train.target.std())))
-
-
-def _trainable(head: Head, target: np.ndarray) -> np.ndarray:
-    """What the loss is taken against: class ids, or numbers of mean 0 and deviation 1, which any optimizer reaches."""
-    if isinstance(head, ClassHead):
-        return target
-    return ((target - head.mean) / head.deviation).astype(np.float32)
-
-
 def _metrics(spec: Spec) -> list[str]:
     wanted = [SHOWN[spec.task], *([spec.train.stop.metric] if spec.train.stop else [])]
     return [name for name in dict.fromkeys(wanted) if name != LOSS]
 
 
-def _plan(spec: Spec) -> Plan:
+def plan_of(spec: Spec) -> Plan:
+    """How the `train` block says to fit."""
     train = spec.train
     return Plan(
         epochs=train.epochs,

@@ -12,6 +12,8 @@ import numpy as np
 from ferryman.features import Fitted, TensorSpec, device_specs, raw_specs
 from ferryman.features.base import FeatureOptions
 from ferryman.models.core import ClassHead, Core, Head
+from ferryman.models.user import Function
+from ferryman.models.user_core import UserCore, user_endpoints
 
 BATCH = 1024
 """Rows per call in memory: enough to keep two cores busy, little enough for any image."""
@@ -42,15 +44,24 @@ class TrainedModel:
 
         A row with a number that is not finite (where missing numbers are refused) gets NaN and no label.
         """
-        import tensorflow as tf
 
         device = self.transform(raw)
         # ReLU makes 0 of NaN (TensorFlow 2.21, CPU): the network would answer such a row with a straight face.
-        sound = [tf.math.is_finite(device[spec.name]) for spec in self.device_specs if spec.dtype == "float32"]
+        sound = [_finite(device[spec.name], spec) for spec in self.device_specs if spec.dtype == "float32"]
         outputs = {name: _where_all(sound, numbers) for name, numbers in self.core(device).items()}
         if isinstance(self.head, ClassHead):
             outputs["label"] = _label(self.head.classes, outputs["probabilities"])
         return outputs
+
+    @property
+    def endpoints(self) -> dict[str, Function]:
+        """What the user's model adds to the three endpoints: name -> function of raw tensors.
+
+        Raises:
+            UserCodeError: `endpoints` fails, or gives something else.
+        """
+        core = self.core_model
+        return user_endpoints(core, self.transform) if isinstance(core, UserCore) else {}
 
     @property
     def raw_specs(self) -> list[TensorSpec]:
@@ -96,6 +107,14 @@ def signature(specs: list[TensorSpec]) -> list[dict[str, Any]]:
     import tensorflow as tf
 
     return [{spec.name: tf.TensorSpec([None, *spec.shape], spec.dtype, name=spec.name) for spec in specs}]
+
+
+def _finite(tensor: Any, spec: TensorSpec) -> Any:
+    """bool [n]: whether every number of a row is finite."""
+    import tensorflow as tf
+
+    finite = tf.math.is_finite(tensor)
+    return tf.reduce_all(finite, axis=list(range(1, 1 + len(spec.shape)))) if spec.shape else finite
 
 
 def _where_all(sound: list[Any], numbers: Any) -> Any:

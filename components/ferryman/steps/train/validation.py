@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from ferryman.errors import StepError
-from ferryman.metrics import METRICS
+from ferryman.metrics import METRICS, Metric, metric_named
 from ferryman.models.core import ClassHead, Head
 from ferryman.steps.train.trained import TrainedModel
 
@@ -25,8 +26,8 @@ class Validation:
     target: np.ndarray
     """Class ids [n], or numbers [n] in the label's unit."""
 
-    metrics: Collection[str] = ()
-    """Metrics of the task that are measured beside the loss."""
+    metrics: Collection[str | Metric] = ()
+    """Metrics of the task, by name or reference, that are measured beside the loss."""
 
     latest: dict[str, float] = field(default_factory=dict)
 
@@ -38,7 +39,7 @@ class Validation:
         """
         (prediction,) = self.model.numbers(self.device).values()
         self.latest = {LOSS: loss(self.model.head, self.target, prediction)}
-        self.latest |= {name: float(METRICS[name].compute(self.target, prediction)) for name in self.metrics}
+        self.latest |= {m.name: float(m.compute(self.target, prediction)) for m in self._entries.values()}
         for name, value in self.latest.items():
             if not math.isfinite(value):
                 raise StepError(
@@ -48,9 +49,29 @@ class Validation:
         return self.latest
 
     def cost(self, name: str) -> float:
-        """The latest value of a metric with the sign that makes less of it better."""
-        higher = name != LOSS and METRICS[name].better == "higher"
-        return -self.latest[name] if higher else self.latest[name]
+        """The latest value of the loss, or of a metric by the name it is asked for, so that less of it is better."""
+        if name == LOSS:
+            return self.latest[LOSS]
+        metric = metric_named(name)
+        return -self.latest[metric.name] if metric.better == "higher" else self.latest[metric.name]
+
+    @cached_property
+    def _entries(self) -> dict[str, Metric]:
+        """Each metric once, by its name."""
+        entries = [metric_named(metric) if isinstance(metric, str) else metric for metric in self.metrics]
+        return {entry.name: entry for entry in entries}
+
+    @property
+    def trainable(self) -> np.ndarray:
+        """The target as fitting sees it."""
+        return trainable(self.model.head, self.target)
+
+
+def trainable(head: Head, target: np.ndarray) -> np.ndarray:
+    """What the loss is taken against: class ids, or numbers of mean 0 and deviation 1, which any optimizer reaches."""
+    if isinstance(head, ClassHead):
+        return target
+    return ((target - head.mean) / head.deviation).astype(np.float32)
 
 
 def loss(head: Head, target: np.ndarray, prediction: np.ndarray) -> float:

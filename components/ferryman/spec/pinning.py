@@ -1,0 +1,28 @@
+"""From a spec file to a spec whose inputs are fixed: its source and its code lie in the input store, named by digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ferryman.data.options import PinnedSource
+from ferryman.spec.blocks import CodeFolder
+from ferryman.spec.reading import load_spec
+from ferryman.spec.spec import Spec
+from ferryman.storage.code import pin_code
+from ferryman.storage.inputs import pin
+
+
+def pin_spec(path: Path, home: Path) -> Spec:
+    """The spec at `path` with its source and its code copied into the input store below `home`.
+
+    Raises:
+        SpecError: the spec is wrong. DataError, UnavailableError, UsageError: its source or its code cannot be had.
+    """
+    spec, base = load_spec(path), path.resolve().parent
+    if isinstance(spec.code, CodeFolder):
+        lock = base / spec.code.requirements if spec.code.requirements is not None else None
+        spec = spec.model_copy(update={"code": pin_code(base / spec.code.path, lock, home)})
+    if isinstance(spec.data.source, PinnedSource):
+        return spec
+    source = pin(spec.data.source, base, home)
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})

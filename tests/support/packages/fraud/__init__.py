@@ -1,0 +1,1 @@
+"""A user's own package, as its author would write it."""
