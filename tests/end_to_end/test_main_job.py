@@ -53,6 +53,7 @@ def test_a_model_goes_from_raw_rows_to_served_answers_and_back(user: User, tmp_p
         truth = [line.rpartition(";")[2] for line in (user.folder / "flowers.csv").read_text().splitlines()[1:]]
         agree = sum(answer["label"] == label for answer, label in zip(answers, truth, strict=True))
         assert agree >= 0.9 * len(truth)
+        check_standard_input(user, answers)
         check_clients(user, answers[0])
         check_record_loss(user)
 
@@ -78,6 +79,14 @@ def predictions(user: User) -> list[dict[str, Any]]:
     assert asked.returncode == 0, asked.stderr
     found: list[dict[str, Any]] = json.loads(asked.stdout)
     return found
+
+
+def check_standard_input(user: User, answers: list[dict[str, Any]]) -> None:
+    """Rows from a pipe, without the label, get the answers that the file's rows got."""
+    head, *rows = (line.rpartition(";")[0] for line in (user.folder / "flowers.csv").read_text().splitlines())
+    said = user.types("predict", "flowers", "-o", "json", stdin="\n".join([head, *rows[2:5]]) + "\n")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout) == answers[2:5]
 
 
 def check_clients(user: User, expected: dict[str, Any]) -> None:
