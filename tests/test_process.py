@@ -90,7 +90,7 @@ def test_arguments_pass_without_a_shell(tmp_path: Path) -> None:
 
 def test_the_current_folder_never_shadows_an_installed_package(tmp_path: Path) -> None:
     (tmp_path / "ferryman.py").write_text("raise SystemExit('shadowed')")
-    finished = process.run([sys.executable, "-m", "ferryman.process"], log=tmp_path / "a.log", cwd=tmp_path)
+    finished = process.run([sys.executable, "-m", "ferryman.errors"], log=tmp_path / "a.log", cwd=tmp_path)
     assert finished.ok, finished.reason()
 
 

@@ -231,7 +231,9 @@ def ensure_group(folder: Path, log: Path) -> Iterator[Callable[[], None]]:
         # A child that ends at once must not be started in a loop.
         if not lock_held(folder) and time.monotonic() - started > RESTART:
             started = time.monotonic()
-            child = spawn([sys.executable, "-m", "ferryman.controller", str(folder)], log=log)
+            argv = [sys.executable, "-m", "ferryman.controller", str(folder)]
+            # Not for its own start: its servers come warm, and it must not outlive what they came from.
+            child = spawn(argv, log=log, warm_start=True)
 
     try:
         yield attend

@@ -130,6 +130,7 @@ def launch(
         ],
         log=folder / "server.log",
         env={"TF_CPP_MIN_LOG_LEVEL": "1"},
+        warm_start=True,
     )
     server = ServerProcess(kind, process, host, ports, 0.0)
     if wait:

@@ -24,6 +24,9 @@ def main() -> None:
     os.environ["_KFP_RUNTIME"] = "true"
     from kfp.dsl.executor import Executor
 
+    # Read at that import alone; children of the step would otherwise have another environment than the fork server.
+    os.environ.pop("_KFP_RUNTIME")
+
     call = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     component = _load(Path(call["source"]))
     function = getattr(component, call["function"])

@@ -35,6 +35,10 @@ class TaskRunner:
             print(f"{step}: finished in an earlier attempt, its result stands", flush=True)
             return 0
         finished = self._execute(call, env_vars or {})
+        if finished.lost:
+            # Not the step's fault; without a fork server it comes fresh.
+            print(f"{step}: {finished.reason()}; started again", flush=True)
+            finished = self._execute(call, env_vars or {})
         if finished.ok:
             self._reuse.keep(call)
             return 0
@@ -60,6 +64,7 @@ class TaskRunner:
             limit=self.limits.get(call.function, StepOptions().limit),
             env=environment,
             cwd=place,
+            warm_start=True,
         )
 
     def _complete(self, step: str, finished: Finished) -> None:

@@ -18,13 +18,22 @@ from ferryman.errors import FerrymanError, InterruptedRunError
 from ferryman.process import Finished, one_line, spawn
 from ferryman_pipelines.runners.request import FILE, RunRequest
 from ferryman_pipelines.runners.serving import Rollout
+from ferryman_pipelines.runners.warm import ENVIRONMENT, warm_steps
 
 PAUSE = 0.1
 """Seconds between two looks at the run's folder."""
 
 
-def watch(request: RunRequest, tell: Callable[[Fragment], None]) -> RunRecord:
-    """Run the request to its end and write its record, whatever happens on the way; `tell` hears of each step that ended.
+def watch(
+    request: RunRequest,
+    tell: Callable[[Fragment], None],
+    warn: Callable[[str], None] = lambda text: None,
+    *,
+    isolate: bool = False,
+) -> RunRecord:
+    """Run the request to its end and write its record, whatever happens on the way; `isolate` starts no step warm.
+
+    `tell` hears of each step that ended, `warn` of what goes another way than it should.
 
     Raises:
         UnavailableError: somebody else runs it.
@@ -32,15 +41,15 @@ def watch(request: RunRequest, tell: Callable[[Fragment], None]) -> RunRecord:
     run = Run(request.folder, request.run)
     with run.lock(), _signals():
         run.reopen()
-        run.write_end(_end(request, run, tell))
+        run.write_end(_end(lambda: _orchestrate(request, run, tell, warn, isolate)))
         return write_record(run)
 
 
-def _end(request: RunRequest, run: Run, tell: Callable[[Fragment], None]) -> End:
+def _end(orchestrate: Callable[[], Finished]) -> End:
     """Run it; how that ended, whatever it was: a run without a record could not be told from one that was killed."""
     state, reason, code = "SUCCEEDED", "", None
     try:
-        finished = _orchestrate(request, run, tell)
+        finished = orchestrate()
         if not finished.ok:
             state, reason = "FAILED", f"orchestrator: {finished.reason()}"
     except (KeyboardInterrupt, InterruptedRunError) as error:
@@ -51,18 +60,20 @@ def _end(request: RunRequest, run: Run, tell: Callable[[Fragment], None]) -> End
     return End.model_validate({"state": state, "reason": reason, "exit_code": code, "at": at})
 
 
-def _orchestrate(request: RunRequest, run: Run, tell: Callable[[Fragment], None]) -> Finished:
+def _orchestrate(
+    request: RunRequest, run: Run, tell: Callable[[Fragment], None], warn: Callable[[str], None], isolate: bool
+) -> Finished:
     told = Told(run, tell)
-    process = spawn(
-        [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
-        log=request.folder / "logs" / "orchestrator.log",
-        # With a random seed kfp.local walks independent steps in another order each time.
-        env={"PYTHONHASHSEED": "0"},
-    )
-    with Rollout(request, run) as rollout:
+    with warm_steps(request, warn, isolate=isolate) as attend, Rollout(request, run) as rollout:
+        process = spawn(
+            [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
+            log=request.folder / "logs" / "orchestrator.log",
+            env=ENVIRONMENT,
+        )
         try:
             while (finished := process.poll()) is None:
                 told.news()
+                attend()
                 rollout.attend()
                 time.sleep(PAUSE)
             told.news()

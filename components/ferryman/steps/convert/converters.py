@@ -57,7 +57,8 @@ class Converters:
     def start(self, rung: str, calibration: Path | None = None) -> None:
         """Start to convert; `calibration` is the folder of the representative device tensors."""
         arguments = [str(self._saved_model), rung, str(self.file(rung)), *([str(calibration)] if calibration else [])]
-        self._running[rung] = spawn(self._converter + arguments, log=self._log(rung, "convert"), env=ENVIRONMENT)
+        log = self._log(rung, "convert")
+        self._running[rung] = spawn(self._converter + arguments, log=log, env=ENVIRONMENT, warm_start=True)
 
     def finish(self, rung: str, tensors: Path) -> Attempt:
         """Wait for the conversion, then answer the device tensors below `tensors` with what it made."""

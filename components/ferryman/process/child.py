@@ -1,0 +1,47 @@
+"""The child's side: how a process of ours tells its parent why it failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from ferryman.errors import FerrymanError, kind_of
+
+ERROR_FILE = "FERRYMAN_ERROR_FILE"
+"""Environment variable: where a child leaves the kind and text of its error."""
+
+
+def child_main(main: Callable[[], int | None]) -> NoReturn:
+    """Run the main function of a child of ours: its error goes to the log whole, and to the parent by kind and text."""
+    try:
+        code = main() or 0
+    except SystemExit:
+        raise
+    except BaseException as error:
+        traceback.print_exc()
+        report_error(error)
+        code = error.exit_code if isinstance(error, FerrymanError) else 1
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def report_error(error: BaseException) -> None:
+    """Leave kind, text (one line) and exit code of `error` where the parent looks for them, if there is a parent."""
+    path = os.environ.get(ERROR_FILE)
+    if path:
+        exit_code = error.exit_code if isinstance(error, FerrymanError) else 1
+        document = {"kind": kind_of(error), "text": one_line(error), "exit_code": exit_code}
+        Path(path).write_text(json.dumps(document), encoding="utf-8")
+
+
+def one_line(error: BaseException, length: int = 600) -> str:
+    """The text of `error` in one line of at most `length` characters (TensorFlow's can hold whole arrays)."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, FerrymanError):
+        text = f"{kind_of(error)}: {text}" if text else kind_of(error)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
