@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from ferryman.metrics.registry import Metric, metric_named, worse_by
+from ferryman.metrics.scores import OverRows
 
 RESAMPLES: Final = 2_000
 """Bootstrap resamples: the Monte Carlo error of a 5 % quantile is then about half a percentage point of its rank."""
@@ -40,7 +41,7 @@ def interval(metric: str | Metric, target: np.ndarray, answer: np.ndarray, seed:
     entry = metric_named(metric) if isinstance(metric, str) else metric
     if entry.name == "accuracy":
         return wilson(int(np.sum(answer.argmax(axis=1) == target)), rows)
-    values = _resampled(lambda chosen: entry.compute(target[chosen], answer[chosen]), rows, seed)
+    values = _resampled(entry.over_rows(target, answer), rows, seed)
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
@@ -80,10 +81,10 @@ def compare(metric: str, target: np.ndarray, candidate: np.ndarray, champion: np
 
     if metric == "macro_f1" and differing <= FEW:
         target, candidate, champion = _with_both_kinds(target, candidate, champion)
+    new, old = (entry.over_rows(target, answer) for answer in (candidate, champion))
 
     def better(chosen: np.ndarray) -> float:
-        rows = target[chosen]
-        return _better_by(entry, compute(rows, candidate[chosen]), compute(rows, champion[chosen]))
+        return _better_by(entry, new(chosen), old(chosen))
 
     lower = float(np.quantile(_resampled(better, len(target), seed), 0.05))
     return Difference(*values, difference, lower, differing, "bootstrap")
@@ -143,6 +144,6 @@ def _better_by(metric: Metric, candidate: float, champion: float) -> float:
     return 0.0 - worse_by(metric, candidate, champion)
 
 
-def _resampled(statistic, rows: int, seed: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _resampled(statistic: OverRows, rows: int, seed: int) -> np.ndarray:
     draw = np.random.default_rng(seed)
     return np.array([statistic(draw.integers(0, rows, rows)) for _ in range(RESAMPLES)])

@@ -33,15 +33,24 @@ class Metric:
 
     compute: Callable[[np.ndarray, np.ndarray], float]
 
+    over: Callable[[np.ndarray, np.ndarray], scores.OverRows] | None = None
+    """The same with the work per row done once; for resampling, which asks for thousands of choices of the rows."""
+
+    def over_rows(self, target: np.ndarray, answer: np.ndarray) -> scores.OverRows:
+        """The metric of any choice of these rows (indexes [m], repeats allowed): bit for bit what `compute` gives."""
+        if self.over:
+            return self.over(target, answer)
+        return lambda chosen: self.compute(target[chosen], answer[chosen])
+
 
 METRICS: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "class", "higher", False, 0.0, 1.0, scores.accuracy),
-        Metric("macro_f1", "class", "higher", False, 0.0, 1.0, scores.macro_f1),
-        Metric("log_loss", "class", "lower", True, 0.0, math.inf, scores.log_loss),
-        Metric("rmse", "number", "lower", True, 0.0, math.inf, scores.rmse),
-        Metric("mae", "number", "lower", True, 0.0, math.inf, scores.mae),
+        Metric("accuracy", "class", "higher", False, 0.0, 1.0, scores.accuracy, scores.accuracy_over),
+        Metric("macro_f1", "class", "higher", False, 0.0, 1.0, scores.macro_f1, scores.macro_f1_over),
+        Metric("log_loss", "class", "lower", True, 0.0, math.inf, scores.log_loss, scores.log_loss_over),
+        Metric("rmse", "number", "lower", True, 0.0, math.inf, scores.rmse, scores.rmse_over),
+        Metric("mae", "number", "lower", True, 0.0, math.inf, scores.mae, scores.mae_over),
         Metric("r2", "number", "higher", False, -math.inf, 1.0, scores.r2),
     )
 }
