@@ -1,22 +1,45 @@
-"""Every process that we start ends with us, says why it failed, and leaves nothing behind."""
+"""Every process that we start, fresh or warm, ends with us, says why it failed, and leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from newcomer import eventually
+from spawned import forking, run, spawn
 
 from ferryman import process
 
+Python = Callable[[str], list[str]]
 
-def python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
+
+@pytest.fixture(scope="module", params=["fresh", "warm"])
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """How the children of a test are started: `spawn` and `run` of spawned.py find the fork server by themselves."""
+    if request.param == "fresh":
+        yield "fresh"
+        return
+    with forking(tmp_path_factory.mktemp("fork-server") / "server.log", "ferryman.errors"):
+        yield "warm"
+
+
+@pytest.fixture
+def python(way: str, tmp_path: Path) -> Python:
+    """The command that runs a piece of code; the test fails if a warm child came fresh."""
+
+    def command(code: str) -> list[str]:
+        number = len(list(tmp_path.glob("code-*.py")))
+        path = tmp_path / f"code-{number}.py"
+        forked = f"import sys; assert ('ferryman.process.fork_server' in sys.orig_argv) == {way == 'warm'}\n"
+        path.write_text(forked + code, encoding="utf-8")
+        return [sys.executable, "-m", "spawned", str(path)]
+
+    return command
 
 
 def alive(pid: int) -> bool:
@@ -36,42 +59,42 @@ def gone_within(pid: int, seconds: float) -> bool:
     return False
 
 
-def test_what_a_child_prints_is_in_its_log_and_its_exit_code_comes_back(tmp_path: Path) -> None:
-    finished = process.run(python("print('grüße'); raise SystemExit(3)"), log=tmp_path / "child.log")
+def test_what_a_child_prints_is_in_its_log_and_its_exit_code_comes_back(python: Python, tmp_path: Path) -> None:
+    finished = run(python("print('grüße'); raise SystemExit(3)"), log=tmp_path / "child.log")
     assert (finished.exit_code, finished.signal) == (3, None)
     assert "grüße" in (tmp_path / "child.log").read_text()
     assert finished.reason() == "exit code 3; grüße"
 
 
-def test_a_good_child_has_no_reason(tmp_path: Path) -> None:
-    finished = process.run(python("x = bytearray(50_000_000)"), log=tmp_path / "child.log")
+def test_a_good_child_has_no_reason(python: Python, tmp_path: Path) -> None:
+    finished = run(python("x = bytearray(50_000_000)"), log=tmp_path / "child.log")
     assert finished.ok
     assert finished.reason() == ""
     assert finished.peak_bytes > 50_000_000
     assert 0 < finished.cpu_seconds < 10
 
 
-def test_the_error_of_a_child_reaches_its_parent_by_kind_text_and_exit_code(tmp_path: Path) -> None:
+def test_the_error_of_a_child_reaches_its_parent_by_kind_text_and_exit_code(python: Python, tmp_path: Path) -> None:
     code = (
         "from ferryman.errors import DataError\nfrom ferryman.process import child_main\n"
         "def main():\n    raise DataError('received x,\\nexpected y', line=7)\n"
         "child_main(main)"
     )
-    finished = process.run(python(code), log=tmp_path / "child.log")
+    finished = run(python(code), log=tmp_path / "child.log")
     assert finished.error == process.ChildError("DataError", "line 7: received x, expected y", 4)
     assert finished.exit_code == 4
     assert "Traceback" in (tmp_path / "child.log").read_text()
 
 
-def test_an_earlier_error_is_not_taken_for_this_one(tmp_path: Path) -> None:
+def test_an_earlier_error_is_not_taken_for_this_one(python: Python, tmp_path: Path) -> None:
     log = tmp_path / "child.log"
-    process.run(python("from ferryman.process import child_main\nchild_main(lambda: 1 / 0)"), log=log)
-    assert process.run(python("raise SystemExit(9)"), log=log).error is None
+    run(python("from ferryman.process import child_main\nchild_main(lambda: 1 / 0)"), log=log)
+    assert run(python("raise SystemExit(9)"), log=log).error is None
 
 
-def test_a_signal_and_a_limit_are_told_apart(tmp_path: Path) -> None:
-    killed = process.run(python("import os; os.kill(os.getpid(), 9)"), log=tmp_path / "a.log")
-    late = process.run(python("import time; time.sleep(60)"), log=tmp_path / "b.log", limit=0.3)
+def test_a_signal_and_a_limit_are_told_apart(python: Python, tmp_path: Path) -> None:
+    killed = run(python("import os; os.kill(os.getpid(), 9)"), log=tmp_path / "a.log")
+    late = run(python("import time; time.sleep(60)"), log=tmp_path / "b.log", limit=0.3)
     assert (killed.signal, killed.timed_out) == (signal.SIGKILL, False)
     assert "SIGKILL" in killed.reason()
     assert late.timed_out
@@ -82,9 +105,9 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "no-such-program" in process.run(["no-such-program"], log=tmp_path / "a.log").reason()
 
 
-def test_arguments_pass_without_a_shell(tmp_path: Path) -> None:
+def test_arguments_pass_without_a_shell(python: Python, tmp_path: Path) -> None:
     hostile = "a b; $(touch nowhere) 'quoted' \"ü\" python3"
-    process.run([*python("import sys; print(sys.argv[1])"), hostile], log=tmp_path / "a.log")
+    run([*python("import sys; print(sys.argv[1])"), hostile], log=tmp_path / "a.log")
     assert (tmp_path / "a.log").read_text() == f"{hostile}\n"
 
 
@@ -94,33 +117,33 @@ def test_the_current_folder_never_shadows_an_installed_package(tmp_path: Path) -
     assert finished.ok, finished.reason()
 
 
-def test_the_grandchildren_of_a_finished_child_do_not_stay(tmp_path: Path) -> None:
+def test_the_grandchildren_of_a_finished_child_do_not_stay(python: Python, tmp_path: Path) -> None:
     code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
-    process.run(python(code), log=tmp_path / "a.log")
+    run(python(code), log=tmp_path / "a.log")
     assert gone_within(int((tmp_path / "a.log").read_text()), 2)
 
 
-def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_children_die_with_a_parent_that_is_killed(python: Python, tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom ferryman import process\n"
-        f"child = process.spawn(['sleep', '60'], log=Path({str(tmp_path / 'child.log')!r}))\n"
+        "import sys, time\nfrom pathlib import Path\nfrom spawned import spawn\n"
+        f"child = spawn({python('import time; time.sleep(60)')!r}, log=Path({str(tmp_path / 'child.log')!r}))\n"
         "print(child.pid, flush=True)\ntime.sleep(60)"
     )
-    parent = subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
+    parent = spawn(python(code), log=tmp_path / "parent.log")
+    assert eventually(lambda: (tmp_path / "parent.log").read_text().endswith("\n"))
+    child = int((tmp_path / "parent.log").read_text())
     assert alive(child)
     os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
+    assert parent.wait(5).signal == signal.SIGKILL
     assert gone_within(child, 2)
 
 
-def test_terminate_asks_first_and_kills_then(tmp_path: Path) -> None:
-    polite = process.spawn(python("import time; time.sleep(60)"), log=tmp_path / "a.log")
+def test_terminate_asks_first_and_kills_then(python: Python, tmp_path: Path) -> None:
+    polite = spawn(python("import time; time.sleep(60)"), log=tmp_path / "a.log")
     stubborn_code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
-    stubborn = process.spawn(python(stubborn_code), log=tmp_path / "b.log")
+    stubborn = spawn(python(stubborn_code), log=tmp_path / "b.log")
     assert eventually(lambda: "ready" in (tmp_path / "b.log").read_text())
     assert polite.terminate().signal == signal.SIGTERM
     assert stubborn.terminate(grace=0.2).signal == signal.SIGKILL

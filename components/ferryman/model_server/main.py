@@ -17,6 +17,9 @@ from ferryman.model_server.manager import Manager, Settings
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
+REST_POLL = 0.05
+"""Seconds until the REST server sees that it is to end; the standard library's 0.5 would be most of our own end."""
+
 FAILED = 255
 """The real server's exit code for anything that keeps it from starting."""
 
@@ -74,7 +77,7 @@ def serve(flags: Flags) -> int:
         manager.stop()
         return FAILED
     if rest_server:
-        threading.Thread(target=rest_server.serve_forever, name="rest", daemon=True).start()
+        threading.Thread(target=rest_server.serve_forever, args=(REST_POLL,), name="rest", daemon=True).start()
         logging.info("REST at http://%s:%d", flags.host, flags.rest_api_port)
     logging.info("gRPC at %s", ", ".join(addresses) or "no address")
     # Not a wait without limit: nothing would wake it where the system hands the signal to another thread.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +22,33 @@ def child_main(main: Callable[[], int | None]) -> NoReturn:
     """Run the main function of a child of ours: its error goes to the log whole, and to the parent by kind and text."""
     try:
         code = main() or 0
-    except SystemExit:
-        raise
+    except SystemExit as request:
+        code = _code(request)
     except BaseException as error:
         traceback.print_exc()
         report_error(error)
         code = error.exit_code if isinstance(error, FerrymanError) else 1
+    _leave(code)
+
+
+def _code(request: SystemExit) -> int:
+    """The exit code that Python would end with; a text is said, and counts as 1."""
+    if request.code is None or isinstance(request.code, int):
+        return request.code or 0
+    print(request.code, file=sys.stderr)
+    return 1
+
+
+def _leave(code: int) -> NoReturn:
+    """End as Python does, but for taking its modules apart: with TensorFlow that costs 0.2 to 0.5 CPU seconds.
+
+    `multiprocessing` ends its children so (CPython 3.13, `multiprocessing/process.py`, `_bootstrap`).
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
     sys.stdout.flush()
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def report_error(error: BaseException) -> None:

@@ -223,7 +223,10 @@ def become(job: Job, connection: socket.socket, server: int, imported: Mapping[s
     except OSError as error:
         _tell(connection, {"refused": str(error)})
         os._exit(125)
-    _tell(connection, {"pid": os.getpid()})
+    own = os.pidfd_open(os.getpid())
+    with contextlib.suppress(OSError):
+        socket.send_fds(connection, [json.dumps({"pid": os.getpid()}).encode() + b"\n"], [own])
+    os.close(own)
     connection.close()
 
 

@@ -22,6 +22,9 @@ from ferryman.process.running import Ended
 ADDRESS = "FERRYMAN_FORK_SERVER"
 """Environment variable: where our fork server listens (an abstract socket's name); children inherit it."""
 
+LONGEST = 65536
+"""Bytes of an answer: a few hundred at most, written at once."""
+
 PATIENCE = 60.0
 """Seconds that a child waits for the server: an import of TensorFlow takes 3 to 20, and a fresh start would too."""
 
@@ -29,10 +32,10 @@ PATIENCE = 60.0
 class WarmChild:
     """A child of the fork server."""
 
-    def __init__(self, connection: socket.socket, pid: int, buffered: bytes) -> None:
+    def __init__(self, connection: socket.socket, pid: int, process: int, buffered: bytes) -> None:
         self.pid, self._connection, self._buffered = pid, connection, buffered
-        # A descriptor, because the number alone may be another process's once the server is gone.
-        self._process = os.pidfd_open(pid)
+        # The child's own pidfd: its number may be another process's once the server has reaped it.
+        self._process = process
         # The server kills the children of a connection that ends: this one must not end with a forgotten variable.
         _running.add(self)
 
@@ -93,17 +96,14 @@ def _ask(address: str, request: Mapping[str, Any]) -> WarmChild:
         connection.connect(f"\0{address}")
         check_peer(connection)
         connection.sendall(json.dumps(request).encode() + b"\n")
-        buffered = b""
-        while b"\n" not in buffered:
-            received = _receive(connection)
-            if not received:
-                raise ConnectionError("the fork server ended")
-            buffered += received
-        line, _, rest = buffered.partition(b"\n")
+        answer, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 1, socket.MSG_CMSG_CLOEXEC)
+        if not answer:
+            raise ConnectionError("the fork server ended")
+        line, _, rest = answer.partition(b"\n")
         told = json.loads(line)
-        if "pid" not in told:
+        if not descriptors:
             raise ConnectionError(told.get("refused", "the forked child ended before it began"))
-        return WarmChild(connection, told["pid"], rest)
+        return WarmChild(connection, told["pid"], descriptors[0], rest)
     except BaseException:
         connection.close()
         raise
@@ -119,6 +119,6 @@ def check_peer(connection: socket.socket) -> None:
 
 def _receive(connection: socket.socket) -> bytes:
     try:
-        return connection.recv(65536)
+        return connection.recv(LONGEST)
     except ConnectionResetError:
         return b""
