@@ -1,4 +1,4 @@
-"""The local runner on a small pipeline: a failure fails with its real reason, every time; what is finished stands."""
+"""The local runner on a small pipeline, warm and fresh: a failure fails with its real reason; what is finished stands."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import os
 import re
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import stub_pipeline
 from newcomer import eventually, strangers
+from spawned import SUPPORT, environment, forking
 
 from ferryman.artifacts.fragment import Fragment
 from ferryman.artifacts.record import RunRecord, read_record
 from ferryman.artifacts.run_store import Run
 from ferryman.process import Finished, Process, spawn
+
+PRELOAD = ("_KFP_RUNTIME=true", "kfp.dsl.executor", "ferryman.spec", "ferryman.artifacts.step")
+"""What these steps need; no TensorFlow."""
 
 
 @pytest.fixture(scope="session")
@@ -25,17 +31,26 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True, params=["warm", pytest.param("fresh", marks=pytest.mark.slow)])
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """How the steps of a run are started; fresh ones are slow."""
+    if request.param == "fresh":
+        yield "fresh"
+        return
+    with forking(tmp_path_factory.mktemp("fork-server") / "server.log", *PRELOAD):
+        yield "warm"
+
+
 def start(run: Path, compiled: Path, text: str = "x", fault: str = "", *limit: str) -> Process:
-    support = str(Path(stub_pipeline.__file__).parent)
-    paths = os.pathsep.join(filter(None, [support, os.environ.get("PYTHONPATH", "")]))
     told = run / "text"
     told.parent.mkdir(parents=True, exist_ok=True)
     told.write_text(text, encoding="utf-8")
-    return spawn(
-        [sys.executable, stub_pipeline.__file__, str(run), str(compiled), str(told), fault, *limit],
-        log=run / "logs" / "orchestrator.log",
-        env={"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
-    )
+    with environment():
+        return spawn(
+            [sys.executable, stub_pipeline.__file__, str(run), str(compiled), str(told), fault, *limit],
+            log=run / "logs" / "orchestrator.log",
+            env=SUPPORT,
+        )
 
 
 def finish(run: Path, compiled: Path, text: str = "x", fault: str = "", *limit: str) -> Finished:
@@ -53,10 +68,13 @@ def record(run: Path) -> RunRecord:
     return read_record(Run(run, run.name))
 
 
-def test_a_good_run_succeeds_and_leaves_its_record(tmp_path: Path, compiled: Path) -> None:
+def test_a_good_run_succeeds_and_leaves_its_record(tmp_path: Path, compiled: Path, way: str) -> None:
     run = tmp_path / "r1"
     assert finish(run, compiled).ok, (run / "logs/orchestrator.log").read_text()
     assert [found.state for found in record(run).steps if found.step in {"first", "second"}] == ["done", "done"]
+    told = "".join(path.read_text() for path in (run / "logs").glob("*.log"))
+    # Not only that it was not tried: every step's log would say why it was not.
+    assert ("FERRYMAN_FORK_SERVER" in os.environ, "started fresh" in told) == (way == "warm", False)
 
 
 @pytest.mark.parametrize(
@@ -159,3 +177,40 @@ def test_killing_the_orchestrator_kills_its_steps(tmp_path: Path, compiled: Path
     assert eventually(lambda: not strangers(tmp_path), 10)
     assert finish(run, compiled, "x").ok
     assert step(run, "first").reused
+
+
+def test_a_step_that_is_lost_with_its_fork_server_is_done_again_fresh(tmp_path: Path, compiled: Path) -> None:
+    run = tmp_path / "r1"
+    with forking(tmp_path / "server.log", *PRELOAD) as server:
+        process = start(run, compiled, "x", "linger")
+        eventually(lambda: step(run, "second").state == "running", 60)
+        assert "started fresh" not in (run / "logs/second.log").read_text()
+        os.kill(server.pid, signal.SIGKILL)
+        assert process.wait(60).ok, (run / "logs/orchestrator.log").read_text()
+    assert [(step(run, name).state, step(run, name).attempt) for name in ("first", "second")] == [
+        ("done", 1),
+        ("done", 2),
+    ]
+    assert (
+        "second: the fork server that it came from ended, and it with it; started again"
+        in (run / "logs/orchestrator.log").read_text()
+    )
+    assert "started fresh" in (run / "logs/second.log").read_text()
+
+
+@pytest.mark.slow
+def test_fifty_runs_leave_no_process_file_or_descriptor_behind(tmp_path: Path, compiled: Path, way: str) -> None:
+    def left() -> tuple[set[str], set[str]]:
+        return set(os.listdir("/proc/self/fd")), {path.name for path in Path(tempfile.gettempdir()).iterdir()}
+
+    finish(tmp_path / "r0", compiled)
+    before = left()
+    for number in range(1, 51):
+        run = tmp_path / f"r{number}"
+        fault = ("", "raise", "kill", "child")[number % 4]
+        assert finish(run, compiled, "x", fault).ok == (fault in {"", "child"}), (
+            run / "logs/orchestrator.log"
+        ).read_text()
+        assert not [path for path in run.rglob("*") if path.name.endswith((".partial", ".tmp"))]
+    assert eventually(lambda: not strangers(tmp_path), 10)
+    assert left() == before

@@ -109,15 +109,17 @@ def eventually(check: Callable[[], Any], limit: float = 60) -> Any:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Command lines of processes that still work below `folder`."""
+    """Command lines of processes that still work below `folder`: it is where they are or what they were given."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                # A forked step has the command line of what it was forked from, and a folder of its own.
+                place = os.readlink(entry / "cwd")
             except OSError:
                 continue
-            if str(folder) in line:
+            if str(folder) in line or f"{place}/".startswith(f"{folder}/"):
                 found.append(line)
     return found
 

@@ -18,7 +18,12 @@ def forking(log: Path, *modules: str) -> Iterator[process.Process]:
         yield server
 
 
-SUPPORT = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))}
+SUPPORT = {
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])),
+    # As in `ferryman run`.
+    "PYTHONHASHSEED": "0",
+}
+"""The environment that all children here have beside ours."""
 
 
 @contextmanager

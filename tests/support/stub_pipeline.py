@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FAULTS = ("", "raise", "data", "kill", "exit", "nan", "bytes", "bytes-exit", "wait", "child")
+FAULTS = ("", "raise", "data", "kill", "exit", "nan", "bytes", "bytes-exit", "wait", "linger", "child")
 
 
 def compile_stub(out: Path) -> None:
@@ -86,8 +86,8 @@ def misbehave(fault: str) -> None:
         os._exit(17)
     if fault == "child":
         subprocess.Popen(["sleep", "60"])
-    if fault in {"wait", "child"}:
-        time.sleep(60 if fault == "wait" else 0)
+    if fault in {"wait", "linger"}:
+        time.sleep(60 if fault == "wait" else 3)
 
 
 def main() -> None:
