@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,12 +32,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True, params=["warm", pytest.param("fresh", marks=pytest.mark.slow)])
 def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """How the steps of a run are started; fresh ones are slow."""
-    if request.param == "fresh":
-        yield "fresh"
-        return
-    with forking(tmp_path_factory.mktemp("fork-server") / "server.log", *PRELOAD):
-        yield "warm"
+    """How the steps of a run are started, with a folder of their own for temporary files; fresh ones are slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        if request.param == "fresh":
+            yield "fresh"
+            return
+        with forking(tmp_path_factory.mktemp("fork-server") / "server.log", *PRELOAD):
+            yield "warm"
 
 
 def start(run: Path, compiled: Path, text: str = "x", fault: str = "", *limit: str) -> Process:
@@ -201,7 +202,7 @@ def test_a_step_that_is_lost_with_its_fork_server_is_done_again_fresh(tmp_path: 
 @pytest.mark.slow
 def test_fifty_runs_leave_no_process_file_or_descriptor_behind(tmp_path: Path, compiled: Path, way: str) -> None:
     def left() -> tuple[set[str], set[str]]:
-        return set(os.listdir("/proc/self/fd")), {path.name for path in Path(tempfile.gettempdir()).iterdir()}
+        return set(os.listdir("/proc/self/fd")), set(os.listdir(os.environ["TMPDIR"]))
 
     finish(tmp_path / "r0", compiled)
     before = left()
