@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import BinaryIO, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from ferryman.errors import ArtifactError, DataError, UsageError
+from ferryman.storage.archive import files_below, pack
 from ferryman.storage.local import CHUNK, link_new, partial_beside, sha256_file, sha256_stream, sync_folder
 from ferryman.storage.package import SCHEME, open_package_file
-from ferryman.storage.store import SCHEMES, is_regular, open_store
+from ferryman.storage.store import SCHEMES, Store, is_regular, open_store
 from ferryman.storage.uri import local_path, scheme_of, split_uri
 
 
@@ -58,6 +60,39 @@ def keep(stream: BinaryIO, home: Path) -> tuple[str, str]:
     store.mkdir(parents=True, exist_ok=True)
     digest = _keep(stream, store)
     return (store / digest).as_uri(), digest
+
+
+def pin_folder(source: str, base: Path, home: Path, names: list[str]) -> PinnedSource:
+    """Pack the files `names` of the folder `source` into one archive in the input store of `home`, by content.
+
+    `source` is as in `pin`, without `package://`; `names` come from `list_folder`.
+
+    Raises:
+        DataError: a file is missing, or they are too large together.
+    """
+    store = home.absolute() / "inputs" / "sha256"
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=store) as file:
+        pack(_folder(source, base), names, cast(BinaryIO, file))
+        file.seek(0)
+        digest = _keep(cast(BinaryIO, file), store)
+    return PinnedSource(name=source, uri=(store / digest).as_uri(), sha256=digest)
+
+
+def list_folder(source: str, base: Path) -> list[str] | None:
+    """The names of all files in the folder `source`, sorted; None when it is no folder.
+
+    Raises:
+        DataError: something else than plain files lies in it.
+        UsageError, UnavailableError: as `pin`.
+    """
+    scheme = scheme_of(source)
+    if scheme in ("", "file"):
+        folder = base / local_path(source)
+        return files_below(folder) if folder.is_dir() else None
+    if scheme not in SCHEMES:
+        return None
+    return _folder(source, base).list() or None
 
 
 @contextmanager
@@ -121,6 +156,10 @@ class _Hashed:
     def digest(self) -> str:
         """SHA-256 of all that was read, in hex."""
         return self._hash.hexdigest()
+
+
+def _folder(source: str, base: Path) -> Store:
+    return open_store(str(base / local_path(source)) if scheme_of(source) in ("", "file") else source)
 
 
 @contextmanager
