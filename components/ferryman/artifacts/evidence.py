@@ -113,6 +113,12 @@ class Evaluation(Evidence):
 
     champion: ChampionComparison | None = None
 
+    seen: str = ""
+    """Why the candidate may have been trained on these very rows; a reason to hold."""
+
+    trained_elsewhere: bool = False
+    """Whether nobody here can know which rows the candidate was trained on."""
+
     def metric_name(self, metric: str) -> str:
         """How people call a metric that is given by name or reference."""
         own = self.own_metrics.get(metric)
@@ -156,6 +162,9 @@ class Conversion(Evidence):
     may_lose: float
     rungs: list[Rung]
     chosen: str | None
+    impossible: str = ""
+    """Why nothing could be tried, when the model has no endpoint to convert."""
+
     transform_ids_differ: int
     """Device ids on which the numpy reference of `preprocess.json` and the `transform` endpoint differ; bound 0."""
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from ferryman.artifacts.evidence import Evidence
+from ferryman.features.feeds import Feed, feed_tensors
 
 FILE = "model.json"
+
+OUTPUTS: Final = {"class": "probabilities", "number": "value"}
+"""Task -> the numeric output of our own exports."""
 
 
 class DeviceTensor(Evidence):
@@ -15,6 +22,17 @@ class DeviceTensor(Evidence):
     name: str
     dtype: str
     shape: list[int] = []
+
+
+class CoreCard(Evidence):
+    """The endpoint that is converted for devices."""
+
+    signature: str = "core"
+    output: str = ""
+    """Alias of its numeric output; empty: the name that our own exports have."""
+
+    feeds: list[Feed] | None = None
+    """How its inputs are made of raw tensors, where no fitted feature makes them."""
 
 
 class ModelCard(Evidence):
@@ -58,3 +76,49 @@ class ModelCard(Evidence):
 
     outputs: list[str]
     device: list[DeviceTensor]
+
+    signature: str = "serving_default"
+    """The signature that is served."""
+
+    inputs: list[Feed] = []
+    """What a request holds; empty: the raw tensor of each feature under the feature's name."""
+
+    output: str = ""
+    """Alias of the output with the probabilities or the value; empty: the name that our own exports have."""
+
+    label_output: str | None = "label"
+    """Alias of the output with the class's name; None where the model gives none."""
+
+    core: CoreCard | None = CoreCard()
+    """None where nothing can be converted; `no_core` then says why."""
+
+    no_core: str = ""
+
+    trained_on: dict[str, Any] | None = None
+    """The split whose train rows the model has seen, where that is another one than `split`; empty: nobody knows."""
+
+    @property
+    def numeric_output(self) -> str:
+        """Alias of the output with the probabilities or the value."""
+        return self.output or OUTPUTS[self.task]
+
+    def request(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What the served signature is sent for the raw tensors [n, ...] of the features, by alias."""
+        return feed_tensors(self.inputs, raw)
+
+    def numbers(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The probabilities float64 [n, k] or values float64 [n] among the outputs of the served signature."""
+        return numbers(self.task, outputs[self.numeric_output])
+
+    def labels(self, outputs: Mapping[str, np.ndarray]) -> list[str]:
+        """The names of the classes that the outputs of the served signature mean; empty where it has no answer."""
+        if self.label_output is not None and self.label_output in outputs:
+            return [label.decode(errors="replace") for label in outputs[self.label_output].ravel().tolist()]
+        # The largest of NaN would be the first class.
+        return ["" if np.isnan(row).any() else self.classes[row.argmax()] for row in self.numbers(outputs)]
+
+
+def numbers(task: str, answers: np.ndarray) -> np.ndarray:
+    """Answers as the metrics take them: float64 [n, k] of classes, float64 [n] of numbers ([n, 1] as well)."""
+    wide = answers.astype(np.float64)
+    return wide.reshape(len(wide)) if task == "number" else wide

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from pydantic import Discriminator, Tag, TypeAdapter
 from ferryman.code.reference import USER, kind_tag
 from ferryman.features.base import CellError, FeatureOptions, Fitted, TensorSpec
 from ferryman.features.category import CategoryOptions
+from ferryman.features.feeds import Feed, feed_tensors
 from ferryman.features.image import ImageOptions
 from ferryman.features.number import NumberOptions
 from ferryman.features.user_kind import UserFeatureOptions
@@ -24,6 +25,7 @@ __all__ = [
     "CellError",
     "Feature",
     "FeatureOptions",
+    "Feed",
     "Fitted",
     "ImageOptions",
     "NumberOptions",
@@ -33,6 +35,7 @@ __all__ = [
     "device_reference",
     "device_specs",
     "features_from",
+    "feed_tensors",
     "fit_features",
     "preprocess_document",
     "raw_specs",
@@ -106,11 +109,23 @@ def fit_features(features: Mapping[str, FeatureOptions], raw: Mapping[str, np.nd
     return {name: feature.fit(raw[name]) for name, feature in features.items()}
 
 
-def preprocess_document(features: Mapping[str, FeatureOptions], fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+def preprocess_document(
+    features: Mapping[str, FeatureOptions], fitted: Mapping[str, Fitted], feeds: Sequence[Feed] | None = None
+) -> dict[str, Any]:
     """`preprocess.json`: all that a device needs to turn raw rows into the inputs of `core`.
 
-    Per feature its options, what was fitted, and name, dtype and row shape of its raw and device tensors.
+    Per feature its options, what was fitted, and name, dtype and row shape of its raw and device tensors. With `feeds`
+    nothing was fitted: they alone say what `core` is given.
     """
+    if feeds is not None:
+        return {
+            "schema_version": PREPROCESS_VERSION,
+            "features": {
+                name: {"options": feature.model_dump(mode="json"), "raw": _document(feature.raw_spec(name))}
+                for name, feature in features.items()
+            },
+            "feeds": [feed.model_dump(mode="json") for feed in feeds],
+        }
     return {
         "schema_version": PREPROCESS_VERSION,
         "features": {
@@ -141,6 +156,12 @@ def device_reference(preprocess: Mapping[str, Any], raw: Mapping[str, np.ndarray
     absent = sorted(entries.keys() - raw.keys())
     if absent:
         raise ValueError(f"no raw tensor for {', '.join(absent)}; received {', '.join(sorted(raw))}")
+    if "feeds" in preprocess:
+        return (
+            feed_tensors([Feed.model_validate(feed) for feed in preprocess["feeds"]], raw)
+            if preprocess["feeds"]
+            else {}
+        )
     features = features_from({name: entry["options"] for name, entry in entries.items()})
     device: dict[str, np.ndarray] = {}
     for name, feature in features.items():

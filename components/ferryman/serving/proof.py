@@ -9,7 +9,7 @@ import numpy as np
 from ferryman.errors import ArtifactError
 from ferryman.golden.compare import compare
 from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
-from ferryman.serving.store import golden_of
+from ferryman.serving.store import card_of, golden_of
 from ferryman.serving.tensors import TensorError
 
 BATCH = 64
@@ -24,10 +24,11 @@ def golden_difference(client: ServingClient, group: Path, model: str, number: in
     """
     try:
         golden, release = golden_of(group, model, number)
+        signature = card_of(group, model, number).signature
         parts = []
         for start in range(0, len(golden), BATCH):
             inputs = {alias: tensor[start : start + BATCH] for alias, tensor in golden.raw.items()}
-            parts.append(client.predict(model, inputs, version=number).outputs)
+            parts.append(client.predict(model, inputs, version=number, signature=signature).outputs)
         answers = {alias: np.concatenate([part[alias] for part in parts]) for alias in (parts[0] if parts else {})}
     except ServerAwayError:
         raise

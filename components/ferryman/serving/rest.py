@@ -30,13 +30,14 @@ class RestClient:
         *,
         version: int | None = None,
         label: str | None = None,
+        signature: str = "serving_default",
         timeout: float = TIMEOUT,
     ) -> list[Any]:
         """One prediction per instance, in TensorFlow Serving's row format (NaN and Infinity are written bare)."""
         which = (
             f"/versions/{version}" if version is not None else f"/labels/{quote(label)}" if label is not None else ""
         )
-        body = json.dumps({"instances": list(instances)}).encode()
+        body = json.dumps({"signature_name": signature, "instances": list(instances)}).encode()
         found = self._call(f"/v1/models/{quote(model)}{which}:predict", body, timeout)
         if not isinstance(found, dict) or not isinstance(found.get("predictions"), list):
             raise ServingError("INTERNAL", f"{self.url} answered without predictions")

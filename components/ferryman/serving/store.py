@@ -120,6 +120,11 @@ def golden_of(folder: Path, model: str, number: int) -> tuple[GoldenSet, Release
     return GoldenSet.read(extra / "golden"), Release.read(extra / "release.json")
 
 
+def card_of(folder: Path, model: str, number: int) -> ModelCard:
+    """The model card of a stored version: how to ask it."""
+    return ModelCard.read(version_folder(folder, model, number) / EXTRA / CARD)
+
+
 def numbers_in_store(folder: Path, model: str) -> list[int]:
     """Numbers of all folders of a model, whole or not."""
     place = folder / "store" / model

@@ -120,20 +120,22 @@ def _asked(
     try:
         with ServingClient(address) as client:
             label = "stable" if version is None else None
-            outputs = client.predict(model, raw, version=version, label=label, timeout=60.0).outputs
+            outputs = client.predict(
+                model, card.request(raw), version=version, label=label, signature=card.signature, timeout=60.0
+            ).outputs
     except ServerAwayError as error:
         raise UnavailableError(f"the server at {address} does not answer: {error}") from error
     except ServingError as error:
         raise UsageError(f"the server at {address} refuses: {error.message}") from error
     if card.task == "number":
-        return [{"value": _finite(value)} for value in outputs["value"]]
+        return [{"value": _finite(value)} for value in card.numbers(outputs)]
     return [
         {
-            "label": label.decode(),
+            "label": label,
             "score": _finite(scores.max()),
             "scores": dict(zip(card.classes, map(_finite, scores), strict=True)),
         }
-        for label, scores in zip(outputs["label"], outputs["probabilities"], strict=True)
+        for label, scores in zip(card.labels(outputs), card.numbers(outputs), strict=True)
     ]
 
 

@@ -105,6 +105,15 @@ def test_a_hash_split_keeps_its_rows_apart_when_the_data_grow() -> None:
     assert not_comparable(card(HASH), card({**HASH, "source_sha256": "b" * 64})) == ""
 
 
+def test_a_champion_that_was_trained_elsewhere_is_taken_as_it_is() -> None:
+    assert not_comparable(card(), card({**EXACT, "seed": 8}, trained_on={})) == ""
+
+
+def test_a_champion_that_was_adopted_is_judged_by_the_split_that_it_was_trained_on() -> None:
+    assert "its split has seed 8, this one 7" in not_comparable(card(), card(trained_on={**EXACT, "seed": 8}))
+    assert not_comparable(card(), card({**EXACT, "seed": 8}, trained_on=EXACT)) == ""
+
+
 def test_the_champions_columns_are_put_into_the_candidates_order_by_name() -> None:
     champion = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])  # b, c, a
     found = in_order(champion, card(classes=["b", "c", "a"]), card())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ferryman.artifacts.evidence import Rung
+from ferryman.artifacts.model_card import OUTPUTS, numbers
 from ferryman.metrics import metric_named, worse_by
 from ferryman.steps.convert.tensors import Tensors
 
@@ -87,6 +88,13 @@ class Truth:
     """Outputs of `core` on the device tensors."""
 
     gap: TransformGap = field(default_factory=TransformGap)
+    output: str = ""
+    """The output of `core` that clients read; empty: the one that our own exports have."""
+
+    @property
+    def task(self) -> str:
+        """`class` or `number`."""
+        return metric_named(self.metric).task
 
 
 @dataclass(frozen=True)
@@ -101,10 +109,6 @@ class Attempt:
     latency: float | None = None
 
 
-OUTPUTS = {"class": "probabilities", "number": "value"}
-"""Task -> the numeric output that clients read."""
-
-
 def judge_rung(attempt: Attempt, truth: Truth) -> Rung:
     """One rung with its numbers: `kept`, `out_of_bounds` with every reason, or `failed`."""
     common = {
@@ -115,19 +119,19 @@ def judge_rung(attempt: Attempt, truth: Truth) -> Rung:
     }
     if attempt.answers is None:
         return Rung.model_validate({**common, "state": "failed", "reason": attempt.reason})
-    output = OUTPUTS[metric_named(truth.metric).task]
+    output = truth.output or OUTPUTS[truth.task]
     different = _shapes_differ(attempt.answers, truth.core)
     if different:
         return Rung.model_validate({**common, "state": "failed", "reason": different})
-    answer = attempt.answers[output]
-    numbers = _numbers(answer, truth)
-    reasons = _reasons(answer, numbers["lost"], truth)
+    answer, core = (numbers(truth.task, tensors[output]) for tensors in (attempt.answers, truth.core))
+    measured = _measured(answer, truth)
+    reasons = _reasons(answer, measured["lost"], truth)
     return Rung.model_validate(
         {
             **common,
-            **numbers,
+            **measured,
             "largest_difference": max_difference(attempt.answers, truth.core),
-            "agreement": agreement(answer, truth.core[output]) if output == "probabilities" else None,
+            "agreement": agreement(answer, core) if truth.task == "class" else None,
             "state": "out_of_bounds" if reasons else "kept",
             "reason": "; ".join(reasons),
         }
@@ -152,7 +156,7 @@ def agreement(answers: np.ndarray, expected: np.ndarray) -> float:
     return float(np.mean(finite & (answers.argmax(axis=1) == expected.argmax(axis=1))))
 
 
-def _numbers(answer: np.ndarray, truth: Truth) -> dict[str, float]:
+def _measured(answer: np.ndarray, truth: Truth) -> dict[str, float]:
     converted, trained = _score(answer, truth), _score(truth.served, truth)
     lost = worse_by(truth.metric, converted, trained) if np.isfinite([converted, trained]).all() else float("nan")
     return {"converted": converted, "trained": trained, "lost": lost}

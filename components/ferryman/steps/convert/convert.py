@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ferryman.artifacts.evidence import Conversion, Rung
+from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import Scores, StepRun, step
 from ferryman.data.examples import Examples
@@ -17,6 +18,7 @@ from ferryman.metrics import metric_named
 from ferryman.steps.convert.contract import Truth, choose, judge_rung
 from ferryman.steps.convert.converters import Converters
 from ferryman.steps.convert.observe import Subject, observe_test, observe_train
+from ferryman.steps.convert.rung import ENDPOINT
 from ferryman.steps.convert.tensors import write_tensors
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def convert_model(
     """Convert `core` by every rung of the spec, measure each on the test split, and publish the smallest that agrees.
 
     Writes the artifact `conversion`: `conversion.json`, `rungs/NAME.tflite`, `ops.json`, `preprocess.json` and, when a
-    rung keeps the contract, `model.tflite`. A rung that fails or answers otherwise is news for the gate, not an error.
+    rung keeps the contract, `model.tflite`. A rung that fails or answers otherwise, and a model
+    without a `core`, are news for the gate and no error.
 
     Raises:
         ArtifactError: the model or the examples are torn, altered or without the three endpoints.
@@ -41,15 +44,21 @@ def convert_model(
         digest = run.input(Path(model), kind="model").digest
         run.input(Path(examples), kind="examples")
         folder = run.output(Path(conversion), kind="conversion")
-        truth, rungs, ops = measure(spec, Examples(Path(examples)), Path(model), run.work)
-        report = _report(spec, digest, truth, rungs)
+        card = ModelCard.read(Path(model) / FILE)
+        ops: dict[str, dict[str, int]] = {}
+        if card.core is None:
+            report = _nothing_to_convert(spec, digest, card.no_core)
+        else:
+            endpoint = card.core.signature
+            truth, rungs, ops = measure(spec, Examples(Path(examples)), Path(model), run.work, endpoint)
+            report = _report(spec, digest, truth, rungs)
         report.write(folder / "conversion.json")
         _publish(run.work, Path(model), folder, report, ops)
         _tell(run, scores, report)
 
 
 def measure(
-    spec: Spec, examples: Examples, model: Path, work: Path
+    spec: Spec, examples: Examples, model: Path, work: Path, endpoint: str = ENDPOINT
 ) -> tuple[Truth, list[Rung], dict[str, dict[str, int]]]:
     """What the model says on the test split, every rung measured against it, and the ops of each rung that ran.
 
@@ -57,7 +66,7 @@ def measure(
     """
     wanted = spec.convert.rungs
     calibration, tensors = work / "calibration", work / "test"
-    with Converters(model / "saved_model", work) as converters:
+    with Converters(model / "saved_model", work, endpoint=endpoint) as converters:
         # float32 needs nothing of us: it converts while TensorFlow starts here.
         for name in wanted:
             if name == "float32":
@@ -88,6 +97,22 @@ def _report(spec: Spec, model: str, truth: Truth, rungs: Sequence[Rung]) -> Conv
     )
 
 
+def _nothing_to_convert(spec: Spec, model: str, why: str) -> Conversion:
+    """The report on a model without a `core`: news for the gate, which holds it where a conversion is required."""
+    return Conversion(
+        model=model,
+        required=spec.convert.required,
+        metric=spec.gate.converted.metric,
+        may_lose=spec.gate.converted.may_lose,
+        rungs=[],
+        chosen=None,
+        impossible=why,
+        transform_ids_differ=0,
+        transform_largest_difference=0.0,
+        rows=0,
+    )
+
+
 def _publish(work: Path, model: Path, folder: Path, report: Conversion, ops: dict[str, dict[str, int]]) -> None:
     (folder / "rungs").mkdir()
     for rung in report.rungs:
@@ -110,6 +135,8 @@ def _tell(run: StepRun, scores: Scores, report: Conversion) -> None:
 def headline(report: Conversion) -> str:
     """One line for people: what was chosen, its size beside the largest rung's, and what it costs; or why none was."""
     chosen = next((rung for rung in report.rungs if rung.name == report.chosen), None)
+    if report.impossible:
+        return f"nothing to convert: {report.impossible}"
     if chosen is None:
         return "; ".join(["no rung keeps the contract", *(f"{rung.name}: {rung.reason}" for rung in report.rungs)])
     size, largest = chosen.size_bytes or 0, max(rung.size_bytes or 0 for rung in report.rungs)

@@ -11,6 +11,7 @@ from typing import Self
 from ferryman.process import Finished, Process, run, spawn
 from ferryman.steps.convert.contract import Attempt
 from ferryman.steps.convert.device import DeviceReport
+from ferryman.steps.convert.rung import ENDPOINT
 from ferryman.steps.convert.tensors import read_tensors
 
 LIMIT = 900.0
@@ -34,7 +35,9 @@ class Converters:
         limit: float = LIMIT,
         converter: Sequence[str] = CONVERTER,
         device: Sequence[str] = DEVICE,
+        endpoint: str = ENDPOINT,
     ) -> None:
+        self._endpoint = endpoint
         self._saved_model, self._work, self._limit = saved_model, work, limit
         self._converter, self._device = list(converter), list(device)
         self._running: dict[str, Process] = {}
@@ -56,7 +59,8 @@ class Converters:
 
     def start(self, rung: str, calibration: Path | None = None) -> None:
         """Start to convert; `calibration` is the folder of the representative device tensors."""
-        arguments = [str(self._saved_model), rung, str(self.file(rung)), *([str(calibration)] if calibration else [])]
+        arguments = [str(self._saved_model), rung, str(self.file(rung)), self._endpoint]
+        arguments += [str(calibration)] if calibration else []
         log = self._log(rung, "convert")
         self._running[rung] = spawn(self._converter + arguments, log=log, env=ENVIRONMENT, warm_start=True)
 
@@ -75,7 +79,7 @@ class Converters:
         return Attempt(rung, converted.seconds, size_bytes=size, answers=answers, latency=report.latency)
 
     def _answer(self, rung: str, tensors: Path) -> Finished:
-        arguments = [str(self.file(rung)), str(tensors), str(self._work / rung)]
+        arguments = [str(self.file(rung)), str(tensors), str(self._work / rung), self._endpoint]
         return run(self._device + arguments, log=self._log(rung, "run"), limit=self._limit, env=ENVIRONMENT)
 
     def _log(self, rung: str, what: str) -> Path:

@@ -1,6 +1,6 @@
 """The child process that plays the device: run one `.tflite` on device tensors with LiteRT, without TensorFlow.
 
-    python -m ferryman.steps.convert.device MODEL TENSORS OUT
+    python -m ferryman.steps.convert.device MODEL TENSORS OUT ENDPOINT
 
 A process of its own, because a kernel that crashes takes its process along, and so that the latency is that of a
 runtime that shares its memory with nothing else.
@@ -47,16 +47,16 @@ class DeviceReport(Evidence):
 
 
 class LiteModel:
-    """One `.tflite` file, run by its signature `core`."""
+    """One `.tflite` file, run by its signature."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, endpoint: str = ENDPOINT) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._content = content
+        self._content, self._endpoint = content, endpoint
         self._interpreter = Interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
         # The signature's own names: tensor indexes and their order differ from one conversion to the next.
-        runner = self._interpreter.get_signature_runner(ENDPOINT)
+        runner = self._interpreter.get_signature_runner(self._endpoint)
         self._inputs = {
             name: (detail["index"], np.dtype(detail["dtype"])) for name, detail in runner.get_input_details().items()
         }
@@ -85,7 +85,7 @@ class LiteModel:
         """
         from ai_edge_litert.interpreter import Interpreter
 
-        runner = Interpreter(model_content=self._content, num_threads=None).get_signature_runner(ENDPOINT)
+        runner = Interpreter(model_content=self._content, num_threads=None).get_signature_runner(self._endpoint)
         try:
             parts = [runner(**_slice(tensors, start, size)) for start in range(0, _length(tensors), size)]
         except (RuntimeError, ValueError):
@@ -123,7 +123,7 @@ def operators(content: bytes) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def run_device(content: bytes, tensors: Tensors) -> tuple[Tensors, DeviceReport]:
+def run_device(content: bytes, tensors: Tensors, endpoint: str = ENDPOINT) -> tuple[Tensors, DeviceReport]:
     """The answers [n, ...] of a `.tflite` to n rows of device tensors, and what else there is to say of it.
 
     Raises:
@@ -134,7 +134,7 @@ def run_device(content: bytes, tensors: Tensors) -> tuple[Tensors, DeviceReport]
     foreign = [name for name in ops if name.startswith("custom:")]
     if foreign:
         raise StepError(f"needs ops that the plain runtime does not have: {', '.join(foreign)}")
-    model = LiteModel(content)
+    model = LiteModel(content, endpoint)
     missing = model.inputs.keys() ^ tensors.keys()
     if missing:
         raise StepError(
@@ -149,7 +149,7 @@ def run_device(content: bytes, tensors: Tensors) -> tuple[Tensors, DeviceReport]
 def main() -> None:
     """Run as the arguments say; writes `OUT/answers/*.npy` and `OUT/report.json`."""
     model, tensors, out = (Path(argument) for argument in sys.argv[1:4])
-    answers, report = run_device(model.read_bytes(), read_tensors(tensors))
+    answers, report = run_device(model.read_bytes(), read_tensors(tensors), sys.argv[4])
     write_tensors(out / "answers", answers)
     report.write(out / "report.json")
 

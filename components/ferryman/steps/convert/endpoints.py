@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ferryman.artifacts.model_card import ModelCard
 from ferryman.errors import ArtifactError
+from ferryman.features import feed_tensors
 from ferryman.models.runtime import quiet_tensorflow
 from ferryman.steps.convert.tensors import Tensors
 
@@ -20,30 +22,36 @@ BATCH = 512
 
 
 class Endpoints:
-    """`transform`, `core` and `serving_default` of one SavedModel."""
+    """What of a SavedModel the card names: the served signature, `core`, and what makes its inputs of raw tensors."""
 
-    def __init__(self, saved_model: Path) -> None:
+    def __init__(self, saved_model: Path, card: ModelCard) -> None:
+        if card.core is None:
+            raise ArtifactError(f"{saved_model}: nothing to convert: {card.no_core}")
         quiet_tensorflow()
         import tensorflow as tf
 
         # The endpoints hold no reference to the object that owns their variables.
         self._loaded: Any = tf.saved_model.load(str(saved_model))
-        absent = {"transform", "core", "serving_default"} - set(self._loaded.signatures)
+        self._card, self.core_card = card, card.core
+        # Without a graph of its own the transform is the card's feeds.
+        self._fed = card.core.feeds if "transform" not in self._loaded.signatures else None
+        wanted = {card.core.signature, card.signature} | ({"transform"} if card.core.feeds is None else set())
+        absent = wanted - set(self._loaded.signatures)
         if absent:
             found = sorted(self._loaded.signatures)
             raise ArtifactError(f"{saved_model}: no endpoint {', '.join(sorted(absent))}; found {found}")
 
     def transform(self, raw: Tensors) -> Tensors:
         """Device tensors [n, ...] of raw tensors [n, ...]."""
-        return self._run("transform", raw)
+        return self._run("transform", raw) if self._fed is None else feed_tensors(self._fed, raw)
 
     def core(self, device: Tensors) -> Tensors:
         """Numeric outputs [n, ...] of device tensors [n, ...]."""
-        return self._run("core", device)
+        return self._run(self.core_card.signature, device)
 
-    def serve(self, raw: Tensors) -> Tensors:
-        """What a client gets for raw tensors [n, ...]."""
-        return self._run("serving_default", raw)
+    def serve(self, raw: Tensors) -> np.ndarray:
+        """What a client gets for raw tensors [n, ...]: probabilities float64 [n, k] or values [n]."""
+        return self._card.numbers(self._run(self._card.signature, self._card.request(raw)))
 
     def _run(self, name: str, inputs: Tensors) -> Tensors:
         import tensorflow as tf

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ferryman.artifacts.model_card import ModelCard
+from ferryman.artifacts.model_card import FILE, OUTPUTS, CoreCard, ModelCard
 from ferryman.errors import StepError
 from ferryman.features import FeatureOptions, device_reference, features_from, preprocess_document, raw_tensors
 from ferryman.process import one_line
-from ferryman.steps.convert.contract import OUTPUTS, TransformGap, Truth, transform_gap
+from ferryman.steps.convert.contract import TransformGap, Truth, transform_gap
 from ferryman.steps.convert.endpoints import Endpoints, join, slices
 from ferryman.steps.convert.tensors import Tensors, TensorWriter
 
@@ -35,10 +35,15 @@ class Subject:
 
     @classmethod
     def load(cls, folder: Path) -> Subject:
-        """The model artifact in `folder`, which was verified before."""
-        card = ModelCard.read(folder / "model.json")
+        """The model artifact in `folder`, which was verified before; it has a `core`."""
+        card = ModelCard.read(folder / FILE)
         preprocess = json.loads((folder / "preprocess.json").read_text(encoding="utf-8"))
-        return cls(card, preprocess, features_from(card.features), Endpoints(folder / "saved_model"))
+        return cls(card, preprocess, features_from(card.features), Endpoints(folder / "saved_model", card))
+
+    @property
+    def core(self) -> CoreCard:
+        """What the card says of the endpoint that is converted."""
+        return self.endpoints.core_card
 
     def device(self, raw: Tensors) -> tuple[Tensors, TransformGap]:
         """The device tensors of `transform`, and how far the reference lies from them.
@@ -55,7 +60,7 @@ class Subject:
 
 def document_gap(subject: Subject) -> TransformGap:
     """Whether `preprocess.json` says what the model learned; finds also what no row of the data would show."""
-    expected = json.loads(json.dumps(preprocess_document(subject.features, subject.card.fitted)))
+    expected = json.loads(json.dumps(preprocess_document(subject.features, subject.card.fitted, subject.core.feeds)))
     if expected == subject.preprocess:
         return TransformGap()
     return TransformGap(first="preprocess.json is not what model.json's fitted values give")
@@ -93,7 +98,7 @@ def observe_test(subject: Subject, table: pa.Table, margin: Margin, tensors: Pat
             gap += apart
             writer.append(device)
             core.append(subject.endpoints.core(device))
-            served.append(subject.endpoints.serve(raw)[OUTPUTS[subject.card.task]])
+            served.append(subject.endpoints.serve(raw))
     return Truth(
         margin.metric,
         margin.may_lose,
@@ -101,6 +106,7 @@ def observe_test(subject: Subject, table: pa.Table, margin: Margin, tensors: Pat
         np.concatenate(served),
         join(core),
         gap + document_gap(subject),
+        subject.core.output or OUTPUTS[subject.card.task],
     )
 
 

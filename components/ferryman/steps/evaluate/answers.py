@@ -17,32 +17,31 @@ if TYPE_CHECKING:
 BATCH = 256
 """Rows per call: enough to keep the cores busy, small enough for images."""
 
-OUTPUTS = {"class": "probabilities", "number": "value"}
-
 
 def answers(saved_model: Path, card: ModelCard, table: pa.Table) -> np.ndarray:
-    """`probabilities` float64 [n, k] or `value` float64 [n] of `serving_default` on the rows of `table`.
+    """The probabilities float64 [n, k] or values float64 [n] of the served signature on the rows of `table`.
 
     Raises:
         ArtifactError: the SavedModel has no such signature or output.
+        DataError: a row cannot be fed to it.
     """
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(saved_model))
-    output = OUTPUTS[card.task]
     try:
-        serve = loaded.signatures["serving_default"]
-        serve.structured_outputs[output]
+        serve = loaded.signatures[card.signature]
+        serve.structured_outputs[card.numeric_output]
     except KeyError as error:
         raise ArtifactError(
-            f"{saved_model}: no {error} in its signatures; expected serving_default with {output}"
+            f"{saved_model}: no {error} in its signatures; expected {card.signature} with {card.numeric_output}"
         ) from error
     features = features_from(card.features)
     parts = []
     for start in range(0, table.num_rows, BATCH):
-        raw = raw_tensors(features, table.slice(start, BATCH))
-        parts.append(serve(**{name: tf.constant(tensor) for name, tensor in raw.items()})[output].numpy())
-    return np.concatenate(parts).astype(np.float64)
+        inputs = card.request(raw_tensors(features, table.slice(start, BATCH)))
+        outputs = serve(**{name: tf.constant(tensor) for name, tensor in inputs.items()})
+        parts.append(card.numbers({card.numeric_output: outputs[card.numeric_output].numpy()}))
+    return np.concatenate(parts)
 
 
 def targets(card: ModelCard, table: pa.Table) -> np.ndarray:

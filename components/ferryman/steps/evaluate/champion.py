@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def not_comparable(candidate: ModelCard, champion: ModelCard) -> str:
         return f"the champion reads other features: {', '.join(changed)}"
     if _asked(champion) != _asked(candidate):
         return f"the champion predicts another label: {_asked(champion)}, the candidate {_asked(candidate)}"
-    return _may_have_trained_on_them(candidate.split, champion.split)
+    return may_have_seen(candidate.split, champion)
 
 
 def in_order(answers: np.ndarray, champion: ModelCard, candidate: ModelCard) -> np.ndarray:
@@ -40,23 +41,24 @@ def _asked(card: ModelCard) -> dict[str, Any]:
     return asked | {"nulls": sorted(card.format.get("nulls", []))}
 
 
-def _may_have_trained_on_them(candidate: dict[str, Any], champion: dict[str, Any]) -> str:
-    """A champion that has seen the test rows in its training would look better than it is."""
+def may_have_seen(split: Mapping[str, Any], model: ModelCard, who: str = "the champion") -> str:
+    """Why a model may have been trained on the test rows of `split`, where it would look better than it is.
+
+    Empty where it was not, or where nobody knows what it was trained on.
+    """
+    if model.trained_on == {}:
+        return ""
+    apart = _apart(split, model.split if model.trained_on is None else model.trained_on)
+    return f"{who} may have trained on these rows: {apart}" if apart else ""
+
+
+def _apart(split: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """How another split puts rows on other sides than this one; empty where it does not."""
     for field in ("kind", "seed", "key", "rule"):
-        if candidate.get(field) != champion.get(field):
-            return (
-                f"the champion may have trained on these rows: its split has {field} {champion.get(field)!r}, "
-                f"this one {candidate.get(field)!r}"
-            )
-    if candidate.get("kind") == "exact":
-        if candidate.get("source_sha256") != champion.get("source_sha256"):
-            return (
-                "the champion may have trained on these rows: an exact split of other source data puts rows on other "
-                "sides (use `split: {kind: hash}` for data that grow)"
-            )
-        sizes = ("validation", "test")
-        if any(candidate.get(size) != champion.get(size) for size in sizes):
-            return "the champion may have trained on these rows: its split has other sizes"
-    elif any(candidate.get(size) != champion.get(size) for size in ("validation", "test")):
-        return "the champion may have trained on these rows: its split has other sizes"
+        if split.get(field) != other.get(field):
+            return f"its split has {field} {other.get(field)!r}, this one {split.get(field)!r}"
+    if split.get("kind") == "exact" and split.get("source_sha256") != other.get("source_sha256"):
+        return "an exact split of other source data puts rows on other sides (use `split: {kind: hash}` for data that grow)"
+    if any(split.get(size) != other.get(size) for size in ("validation", "test")):
+        return "its split has other sizes"
     return ""

@@ -24,7 +24,7 @@ from ferryman.reports.evaluation import evaluation_page
 from ferryman.serving.store import card_of_version
 from ferryman.spec.user_metrics import user_metrics
 from ferryman.steps.evaluate.answers import answers, targets
-from ferryman.steps.evaluate.champion import in_order, not_comparable
+from ferryman.steps.evaluate.champion import in_order, may_have_seen, not_comparable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +101,8 @@ def _evaluation(
             reference: OwnMetric(name=metric.name, better=metric.better, relative=metric.relative)
             for reference, metric in own.items()
         },
+        seen=may_have_seen(card.split, card, "the model"),
+        trained_elsewhere=card.trained_on == {},
     )
     if card.task == "number" or broken:
         return common

@@ -45,6 +45,7 @@ def judge(
     others = [
         *_content(content, serves),
         *_finite(evaluation),
+        *_unseen(evaluation),
         *(_requirement(bound, evaluation) for bound in gate.require),
         _converted(conversion, evaluation.metric_name(conversion.metric)),
         *_served(check),
@@ -108,6 +109,14 @@ def _finite(evaluation: Evaluation) -> Iterable[Reason]:
             bound=0,
             text=f"{evaluation.not_finite:,} of {evaluation.rows:,} test rows are answered with NaN or infinity, bound 0",
         )
+
+
+def _unseen(evaluation: Evaluation) -> Iterable[Reason]:
+    if evaluation.seen:
+        yield Reason(check="unseen rows", ok=False, text=f"the numbers prove nothing: {evaluation.seen}")
+    elif evaluation.trained_elsewhere:
+        text = "it was trained elsewhere: that it has never seen the test rows is taken on trust"
+        yield Reason(check="unseen rows", ok=True, text=text)
 
 
 def _requirement(bound: Requirement, evaluation: Evaluation) -> Reason:
@@ -179,7 +188,7 @@ def _converted(conversion: Conversion, metric: str) -> Reason:
         text = f"{chosen.name} lost {lost:.4g} {metric} in conversion, may lose {conversion.may_lose:g}"
         ok = math.isfinite(lost) and lost <= conversion.may_lose
         return Reason(check="converted", ok=ok, value=lost, bound=conversion.may_lose, text=text)
-    why = "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)
+    why = conversion.impossible or "; ".join(f"{rung.name}: {rung.reason}" for rung in conversion.rungs)
     note = "" if conversion.required else " (not required: no TFLite file is published)"
     least = min((rung.lost for rung in conversion.rungs if rung.lost is not None), default=None)
     text = f"no conversion is good enough: {why}{note}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,25 +57,35 @@ def check_serving(resolved: str, root: str, run_id: str, job: str, model: str, c
         digest = run.input(Path(model), kind="model").digest
         folder = run.output(Path(check), kind="serving_check")
         golden, card = GoldenSet.read(Path(model) / "golden"), ModelCard.read(Path(model) / FILE)
-        report = check_model(
-            Path(model) / "saved_model", card.name, golden, spec.gate.served.scaled(card.scale), run.work
-        )
+        asked = Asked(card.name, golden, card.signature)
+        report = check_model(Path(model) / "saved_model", asked, spec.gate.served.scaled(card.scale), run.work)
         report = report.model_copy(update={"model": digest})
         report.write(folder / "serving_check.json")
         shutil.copyfile(run.work / "server" / "server.log", folder / "server.log")
         _tell(run, report)
 
 
-def check_model(saved_model: Path, name: str, golden: GoldenSet, tolerance: Tolerance, work: Path) -> ServingCheck:
+@dataclass(frozen=True)
+class Asked:
+    """What the server is asked."""
+
+    name: str
+    """The model's name."""
+
+    golden: GoldenSet
+    signature: str = "serving_default"
+
+
+def check_model(saved_model: Path, asked: Asked, tolerance: Tolerance, work: Path) -> ServingCheck:
     """The report on one SavedModel (with an empty digest); `work` is an empty folder."""
-    base = work / "models" / name
+    base = work / "models" / asked.name
     shutil.copytree(saved_model, base / str(VERSION), copy_function=_link)
     began = time.monotonic()
     # An empty start-up list: what keeps a model from loading is then told by its status, not by a server that ends.
     server = start_server([], folder=work / "server")
     try:
         with ServingClient(server.grpc_address) as client:
-            failure = _load(client, ModelConfig(name, str(base), (VERSION,)), server)
+            failure = _load(client, ModelConfig(asked.name, str(base), (VERSION,)), server)
             report = ServingCheck(
                 model="",
                 server=server.description,
@@ -84,7 +96,7 @@ def check_model(saved_model: Path, name: str, golden: GoldenSet, tolerance: Tole
                 load_seconds=round(time.monotonic() - began, 3),
                 failure=failure,
             )
-            return report if failure else _asked(report, client, server, name, golden)
+            return report if failure else _compared(report, client, server, asked)
     finally:
         server.stop()
 
@@ -119,34 +131,32 @@ def _loaded(client: ServingClient, config: ModelConfig) -> str:
     return f"not available within {LOAD_LIMIT:.0f} s"
 
 
-def _asked(
-    report: ServingCheck, client: ServingClient, server: ServerProcess, name: str, golden: GoldenSet
-) -> ServingCheck:
+def _compared(report: ServingCheck, client: ServingClient, server: ServerProcess, asked: Asked) -> ServingCheck:
     rest = RestClient(server.rest_url)
     answers = [
-        _check("grpc", golden, lambda: grpc_answers(client, name, golden), report),
-        _check("rest", golden, lambda: rest_answers(rest, name, golden), report),
+        _check("grpc", asked.golden, lambda: grpc_answers(client, asked), report),
+        _check("rest", asked.golden, lambda: rest_answers(rest, asked), report),
     ]
-    p50, p99 = _latency(client, name, golden) if answers[0].ok else (None, None)
+    p50, p99 = _latency(client, asked) if answers[0].ok else (None, None)
     return report.model_copy(
         update={"answers": answers, "p50": p50, "p99": p99, "memory_bytes": peak_memory(server.process.pid)}
     )
 
 
-def grpc_answers(client: ServingClient, name: str, golden: GoldenSet) -> Tensors:
+def grpc_answers(client: ServingClient, asked: Asked) -> Tensors:
     """The server's outputs to all golden rows over gRPC."""
     parts = []
-    for start in range(0, len(golden), BATCH):
-        inputs = {alias: tensor[start : start + BATCH] for alias, tensor in golden.raw.items()}
-        parts.append(client.predict(name, inputs).outputs)
+    for start in range(0, len(asked.golden), BATCH):
+        inputs = {alias: tensor[start : start + BATCH] for alias, tensor in asked.golden.raw.items()}
+        parts.append(client.predict(asked.name, inputs, signature=asked.signature).outputs)
     return {alias: np.concatenate([part[alias] for part in parts]) for alias in parts[0]}
 
 
-def rest_answers(client: RestClient, name: str, golden: GoldenSet) -> Tensors:
+def rest_answers(client: RestClient, asked: Asked) -> Tensors:
     """The same over REST, in the row format; numbers as float32, text as UTF-8 bytes."""
-    predictions = []
+    predictions, golden = [], asked.golden
     for start in range(0, len(golden), BATCH):
-        predictions += client.predict(name, golden.rows[start : start + BATCH])
+        predictions += client.predict(asked.name, golden.rows[start : start + BATCH], signature=asked.signature)
     if predictions and not isinstance(predictions[0], dict):
         # A single output has no name in this format.
         predictions = [{alias: value} for value in predictions for alias in golden.answers]
@@ -155,8 +165,15 @@ def rest_answers(client: RestClient, name: str, golden: GoldenSet) -> Tensors:
 
 def _column(values: list[object], like: np.ndarray) -> np.ndarray:
     if like.dtype.kind in "OSU":
-        return np.array([str(value).encode() for value in values], dtype=object)
+        return _texts(values).reshape(len(values), *like.shape[1:])
     return np.array(values, dtype=like.dtype)
+
+
+def _texts(value: object) -> np.ndarray:
+    """The texts of JSON lists, however deep; outputs whose alias ends with `_bytes` come as `{"b64": ...}`."""
+    if isinstance(value, list):
+        return np.concatenate([_texts(part) for part in value])
+    return np.array([b64decode(value["b64"]) if isinstance(value, dict) else str(value).encode()], dtype=object)
 
 
 def _check(protocol: str, golden: GoldenSet, ask: Callable[[], Tensors], report: ServingCheck) -> AnswerCheck:
@@ -178,14 +195,14 @@ def _check(protocol: str, golden: GoldenSet, ask: Callable[[], Tensors], report:
     )
 
 
-def _latency(client: ServingClient, name: str, golden: GoldenSet) -> tuple[float, float]:
+def _latency(client: ServingClient, asked: Asked) -> tuple[float, float]:
     """Median and 99th percentile of single-row requests over gRPC, seconds."""
     seconds = []
     for number in range(TIMED):
-        row = number % len(golden)
-        inputs = {alias: tensor[row : row + 1] for alias, tensor in golden.raw.items()}
+        row = number % len(asked.golden)
+        inputs = {alias: tensor[row : row + 1] for alias, tensor in asked.golden.raw.items()}
         began = time.perf_counter()
-        client.predict(name, inputs)
+        client.predict(asked.name, inputs, signature=asked.signature)
         seconds.append(time.perf_counter() - began)
     p50, p99 = np.quantile(seconds, [0.5, 0.99])
     return float(p50), float(p99)
