@@ -35,7 +35,7 @@ class SpecError(UsageError):
     """A spec or targets file is wrong at `path` (dotted, e.g. `train.epochs`; empty for the whole file)."""
 
     def __init__(self, path: str, message: str, file: str = "") -> None:
-        self.path, self.file = path, file
+        self.path, self.message, self.file = path, message, file
         super().__init__(": ".join(part for part in (file, path, message) if part))
 
 

@@ -424,7 +424,7 @@ def test_a_users_kinds_keep_their_options_unread() -> None:
         ("code.path", "code/theft", "model.kind", "expected a class of the package in `code`, 'theft'"),
         ("code.path", "code/..", "code.path", "expected a folder whose last part Python can import"),
         ("code.pth", "x", "code.pth", "unknown field; did you mean 'path'?"),
-        ("model.kind", "fraud.model.Fraud", "model.kind", "expected one of 'cnn', 'mlp', 'MODULE:CLASS'"),
+        ("model.kind", "fraud.model.Fraud", "model.kind", "expected one of 'cnn', 'mlp', 'saved', 'MODULE:CLASS'"),
         ("model.kind", "fraud.model:", "model.kind", "expected text of the form"),
         (
             "data.features.mass.reads",

@@ -70,13 +70,13 @@ def pin_folder(source: str, base: Path, home: Path, names: list[str]) -> PinnedS
     Raises:
         DataError: a file is missing, or they are too large together.
     """
-    store = home.absolute() / "inputs" / "sha256"
-    store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=store) as file:
+    home.mkdir(parents=True, exist_ok=True)
+    # In the home's own file system: it has room for what it shall keep.
+    with tempfile.TemporaryFile(dir=home) as file:
         pack(_folder(source, base), names, cast(BinaryIO, file))
         file.seek(0)
-        digest = _keep(cast(BinaryIO, file), store)
-    return PinnedSource(name=source, uri=(store / digest).as_uri(), sha256=digest)
+        uri, digest = keep(cast(BinaryIO, file), home)
+    return PinnedSource(name=source, uri=uri, sha256=digest)
 
 
 def list_folder(source: str, base: Path) -> list[str] | None:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ferryman.artifacts.resolved import check_size
+from ferryman.errors import SpecError
+from ferryman.models import SavedOptions
 from ferryman.spec import Spec
 from ferryman.spec.pinning import pin_spec
 from ferryman_pipelines.cli.home import Home
 
 
 def pinned_spec(path: Path, home: Home) -> Spec:
-    """The spec at `path` with its source and its code copied into the input store and named by digest.
+    """The spec at `path` with its sources and its code copied into the input store and named by digest.
+
+    A saved model is looked at as well, as far as that is quick: what cannot be adopted is refused here.
 
     Raises:
-        SpecError: the spec is wrong. DataError, UnavailableError, UsageError: its source or its code cannot be had.
+        SpecError: the spec is wrong. DataError, UnavailableError, UsageError: a source or its code cannot be had.
     """
     pinned = pin_spec(path, home.folder)
     check_size(pinned)
+    if isinstance(pinned.model, SavedOptions):
+        _look_at(pinned, pinned.model, str(path))
     return pinned
+
+
+def _look_at(spec: Spec, model: SavedOptions, file: str) -> None:
+    from ferryman.steps.train.adopt import look_at
+
+    with TemporaryDirectory(prefix="ferryman-") as work:
+        try:
+            look_at(spec, model, Path(work))
+        except SpecError as error:
+            raise SpecError(error.path, error.message, file) from error

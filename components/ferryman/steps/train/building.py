@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ferryman.code.place import blaming
+from ferryman.errors import SpecError
 from ferryman.features import FeatureOptions, fit_features
-from ferryman.models import UserModelOptions
+from ferryman.models import SavedOptions, UserModelOptions
 from ferryman.models.core import ClassHead, Core, Head, NumberHead, build_core
 from ferryman.models.user import Context, Model
 from ferryman.models.user_core import UserCore, build_user_core
@@ -32,6 +33,8 @@ def untrained_model(
     Raises:
         SpecError, UserCodeError: a feature or the model of the user's is wrong.
     """
+    if isinstance(spec.model, SavedOptions):
+        raise SpecError("model", "a saved model is adopted, not fitted: `ferryman run` does it")
     load_features(features)
     fitted = fit_features(features, train.raw)
     rehearse_features(features, fitted, train)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ferryman.features.base import FeatureOptions
 from ferryman.golden.golden_set import GoldenSet, Tensors
 from ferryman.steps.train.trained import TrainedModel
 
@@ -40,25 +39,25 @@ def record_golden(model: TrainedModel, raw: Mapping[str, np.ndarray]) -> GoldenS
     stick to 0 and 1, where a wrong server or a bad conversion hardly shows.
     """
     return GoldenSet(
-        instances(model.features, raw),
-        _storable(raw),
-        _storable(model.device_tensors(raw)),
-        _storable(model.answers(raw)),
+        request_rows({name: raw[name] for name in model.features}),
+        storable(raw),
+        storable(model.device_tensors(raw)),
+        storable(model.answers(raw)),
     )
 
 
-def instances(features: Mapping[str, FeatureOptions], raw: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """The rows as TF Serving's REST interface takes them: one object per row, each feature by name."""
-    columns = {name: raw[name].tolist() for name in features}
+def request_rows(tensors: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The rows [n, ...] as TF Serving's REST interface takes them: one object per row, each input by name."""
+    columns = {name: tensor.tolist() for name, tensor in tensors.items()}
     rows = len(next(iter(columns.values())))
     return [{name: column[row] for name, column in columns.items()} for row in range(rows)]
 
 
-def _storable(tensors: Mapping[str, np.ndarray]) -> Tensors:
+def storable(tensors: Mapping[str, np.ndarray]) -> Tensors:
     """Text as fixed-width UTF-8 bytes: object arrays can only be stored by pickling."""
-    return {
-        name: np.array([text if isinstance(text, bytes) else text.encode() for text in tensor], dtype=np.bytes_)
-        if tensor.dtype == object
-        else tensor
-        for name, tensor in tensors.items()
-    }
+    return {name: _text(tensor) if tensor.dtype == object else tensor for name, tensor in tensors.items()}
+
+
+def _text(tensor: np.ndarray) -> np.ndarray:
+    texts = [text if isinstance(text, bytes) else text.encode() for text in tensor.ravel().tolist()]
+    return np.array(texts, dtype=np.bytes_).reshape(tensor.shape)

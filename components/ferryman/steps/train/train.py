@@ -16,18 +16,20 @@ from ferryman.features import features_from, preprocess_document
 from ferryman.metrics import Metric
 from ferryman.models.core import ClassHead, NumberHead
 from ferryman.models.runtime import fix_chance
+from ferryman.models.saved import SavedOptions
 from ferryman.spec.user_metrics import user_metrics
+from ferryman.steps.train.adopt import adopt_model
 from ferryman.steps.train.building import fit_untrained, untrained_model
 from ferryman.steps.train.choose_golden import choose_rows, record_golden
 from ferryman.steps.train.content import content_hash, weights_by_path
 from ferryman.steps.train.export import export_saved_model, save_keras
 from ferryman.steps.train.fit import History, Plan
 from ferryman.steps.train.logs import Progress
+from ferryman.steps.train.made import Made, code_of
 from ferryman.steps.train.rehearsal import rehearse_model
 from ferryman.steps.train.rows import rows_from
 from ferryman.steps.train.trained import TrainedModel
 from ferryman.steps.train.validation import LOSS, Validation
-from ferryman.storage.code import PinnedCode
 
 if TYPE_CHECKING:
     from ferryman.spec import Spec
@@ -50,12 +52,14 @@ class Training:
 
 
 def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, model: str, scores: Scores) -> None:
-    """Fit the model of the resolved run on the examples and write the artifact `model`.
+    """Make the model of the resolved run, fitted on the examples or adopted, and write the artifact `model`.
 
-    It holds `saved_model/`, `model.keras`, `model.json`, `preprocess.json`, `history.json`, `logs/`, `golden/`.
+    It holds `saved_model/`, `model.json`, `preprocess.json`, `golden/`; a fitted one `model.keras`, `history.json` and
+    `logs/` as well.
 
     Raises:
         StepError: fitting went wild; the message says what to try.
+        SpecError: the model to adopt is not what the spec says.
         ArtifactError: the examples are torn or altered.
     """
     with step("train", root, run_id, job) as run:
@@ -64,11 +68,22 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
         run.input(Path(examples), kind="examples")
         folder = run.output(Path(model), kind="model")
         data = Examples(Path(examples))
-        training = fit_model(spec, data, folder / "logs")
-        card = write_model(spec, data, training, folder)
-        run.facts |= {"content": card.content, "epochs": len(training.history.epochs), "rows": training.rows}
-        run.log_metrics(scores, {f"validation_{name}": value for name, value in training.scores.items()})
-        run.headline = headline(spec, training)
+        if isinstance(spec.model, SavedOptions):
+            made = adopt_model(spec, spec.model, data, folder, run.work)
+        else:
+            made = fitted(spec, data, folder)
+        run.facts |= {"content": made.card.content, **made.facts}
+        run.log_metrics(scores, made.scores)
+        run.headline = made.headline
+
+
+def fitted(spec: Spec, examples: Examples, folder: Path) -> Made:
+    """A model of a built-in family or of the user's own class, fitted on the train split; its artifact lies in `folder`."""
+    training = fit_model(spec, examples, folder / "logs")
+    card = write_model(spec, examples, training, folder)
+    facts = {"epochs": len(training.history.epochs), "rows": training.rows}
+    scores = {f"validation_{name}": value for name, value in training.scores.items()}
+    return Made(card, headline(spec, training), facts, scores)
 
 
 def fit_model(spec: Spec, examples: Examples, logs: Path, plan: Plan | None = None) -> Training:
@@ -127,7 +142,7 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
     if isinstance(head, NumberHead):
         # No weights, and yet learned: labels in another unit make another model of the same weights.
         knows["head"] = {"mean": head.mean, "deviation": head.deviation}
-    code = _code(spec)
+    code = code_of(spec)
     if code:
         # Other code may be another model, whatever its weights.
         knows["code"] = code
@@ -150,12 +165,6 @@ def model_card(spec: Spec, schema: Mapping[str, Any], model: TrainedModel) -> Mo
         outputs=model.outputs,
         device=[DeviceTensor(name=s.name, dtype=s.dtype, shape=list(s.shape)) for s in model.device_specs],
     )
-
-
-def _code(spec: Spec) -> str:
-    """The digest of the user's code where the model or a feature comes from it; empty otherwise."""
-    own = any(place.startswith(("model.", "data.features.")) for place in spec.references)
-    return spec.code.sha256 if own and isinstance(spec.code, PinnedCode) else ""
 
 
 def headline(spec: Spec, training: Training) -> str:

@@ -48,9 +48,9 @@ class TrainedModel:
         device = self.transform(raw)
         # ReLU makes 0 of NaN (TensorFlow 2.21, CPU): the network would answer such a row with a straight face.
         sound = [_finite(device[spec.name], spec) for spec in self.device_specs if spec.dtype == "float32"]
-        outputs = {name: _where_all(sound, numbers) for name, numbers in self.core(device).items()}
+        outputs = {name: where_all(sound, numbers) for name, numbers in self.core(device).items()}
         if isinstance(self.head, ClassHead):
-            outputs["label"] = _label(self.head.classes, outputs["probabilities"])
+            outputs["label"] = label_of(self.head.classes, outputs["probabilities"])
         return outputs
 
     @property
@@ -117,7 +117,7 @@ def _finite(tensor: Any, spec: TensorSpec) -> Any:
     return tf.reduce_all(finite, axis=list(range(1, 1 + len(spec.shape)))) if spec.shape else finite
 
 
-def _where_all(sound: list[Any], numbers: Any) -> Any:
+def where_all(sound: list[Any], numbers: Any) -> Any:
     """`numbers` [n, ...], NaN in rows of which any of `sound` (bool [n]) is false."""
     import tensorflow as tf
 
@@ -127,7 +127,8 @@ def _where_all(sound: list[Any], numbers: Any) -> Any:
     return tf.where(row if len(numbers.shape) == 1 else row[:, None], numbers, float("nan"))
 
 
-def _label(classes: tuple[str, ...], probabilities: Any) -> Any:
+def label_of(classes: tuple[str, ...], probabilities: Any) -> Any:
+    """The class of the largest of `probabilities` [n, k], as text [n]."""
     import tensorflow as tf
 
     names = tf.constant([name.encode() for name in classes])
