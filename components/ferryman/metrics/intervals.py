@@ -18,6 +18,7 @@ FEW: Final = 50
 """Up to this many rows on which only one of two models is right, the exact bound is used: a bootstrap of so few
 differences is too narrow (with none it would claim certainty)."""
 
+Z_ONE_SIDED: Final = 1.6448536269514722
 Z_TWO_SIDED: Final = 1.959963984540054
 
 

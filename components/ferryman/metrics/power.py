@@ -1,0 +1,164 @@
+"""The power of the champion's margin: how often a model that is just as good as the champion would be promoted.
+
+The gate promotes when the one-sided 95 % lower bound of (candidate - champion) is at least -may_lose. Two equally good
+models still differ on some rows, so with few rows the bound lies low by chance, whatever the candidate is worth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ferryman.metrics.intervals import FEW, Z_ONE_SIDED, exact_lower_bound
+
+ENOUGH: Final = 0.8
+"""The power that is aimed at. Source: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, section 2.4."""
+
+MOST_ROWS: Final = 100_000_000
+"""Beyond this many test rows, a margin cannot be supported for all purposes."""
+
+LOST_WITH_AN_ERROR: Final = 0.8
+"""Rows on which just one of two equally good models is right, for each row that one of them has wrong. Measured between
+seeds of one spec: MNIST 0.5 to 0.8, digits 0.5 to 1.0, penguins 0; two independent models would have almost 2."""
+
+ALIKE: Final = 0.95
+"""Correlation of the errors that two equally good regressions make on the same rows; measured between seeds: 0.96 to 0.98.
+Lower is more cautious."""
+
+LOSS_SPREAD: Final = 4.0
+"""Deviation of a row's difference in log loss, in mean log losses: few rows carry most of it (measured: 1.4 to 5)."""
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """How two equally good models differ from row to row, in one metric."""
+
+    metric: str
+    spread: float
+    """accuracy: the share of rows on which just one of the two is right. Other metrics: the deviation of one row's part in
+    the difference of the metric, scaled as `may_lose` is (the difference over n rows has this over the root of n)."""
+
+    measured: bool = False
+    """Whether it comes from a comparison of two models, and is no guess."""
+
+
+def guessed_rivals(metric: str, value: float, shares: Sequence[float] = (0.5, 0.5)) -> Rivals:
+    """Two models that both reach `value` in `metric`; `shares` are those of the classes (macro_f1 needs them).
+
+    Source: for numbers, the variance of a difference of squares (of absolute values) of two normal errors with the
+    correlation ALIKE; for macro_f1, the first-order effect of one more wrong row on each class's F1.
+    """
+    apart = 1.0 - ALIKE**2
+    if metric in {"accuracy", "macro_f1"}:
+        error = min(max(1.0 - value, 0.0), 1.0)
+        differing = min(LOST_WITH_AN_ERROR * error, 2 * error * (1 - error))
+        return Rivals(metric, differing if metric == "accuracy" else math.sqrt(differing) * _f1_scale(value, shares))
+    if metric == "log_loss":
+        return Rivals(metric, LOSS_SPREAD)
+    if metric == "rmse":
+        return Rivals(metric, math.sqrt(apart))
+    if metric == "mae":
+        together = (math.sqrt(apart) + ALIKE * math.asin(ALIKE) - 1) * 2 / math.pi
+        return Rivals(metric, math.sqrt(math.pi * (1 - 2 / math.pi - together)))
+    return Rivals(metric, 2 * math.sqrt(apart) * (1 - min(value, 1.0)))
+
+
+def measured_rivals(metric: str, rows: int, differing: int, difference: float, lower: float) -> Rivals:
+    """What the comparison of two real models on `rows` rows shows (fields as in `intervals.Difference`).
+
+    For accuracy all rows with another answer count, as if one of the two were right on each: a little cautious.
+    """
+    if metric == "accuracy":
+        # One more than were seen: no differing row among a hundred is no proof that there never is one.
+        return Rivals(metric, min(1.0, (differing + 1) / rows), measured=True)
+    return Rivals(metric, max(difference - lower, 0.0) / Z_ONE_SIDED * math.sqrt(rows), measured=True)
+
+
+def power(rivals: Rivals, rows: int, may_lose: float) -> float:
+    """The probability in [0, 1] that an equally good model is promoted, judged on `rows` test rows.
+
+    Accuracy: over all numbers of differing rows, by the exact bound up to `intervals.FEW` of them and by the normal form
+    of the bootstrap above. Other metrics: the difference over n rows is normal round 0.
+    """
+    if rivals.metric != "accuracy":
+        if rivals.spread == 0.0:
+            return 1.0
+        return _normal(may_lose * math.sqrt(rows) / rivals.spread - Z_ONE_SIDED)
+    from scipy.stats import binom
+
+    least, most = (int(edge) for edge in binom.interval(1 - 1e-9, rows, rivals.spread))
+    few = np.arange(least, min(most, FEW) + 1)
+    many = np.arange(max(least, FEW + 1), most + 1)
+    needed = np.concatenate([_gains_exact(few, rows, may_lose), _gains_resampled(many, rows, may_lose)])
+    counts = np.concatenate([few, many])
+    # Of the differing rows of two equally good models each is right on half: a fair coin.
+    promoted = binom.sf(needed - 1, counts, 0.5)
+    return float(min(1.0, np.sum(binom.pmf(counts, rows, rivals.spread) * promoted)))
+
+
+def rows_for(rivals: Rivals, may_lose: float, wanted: float = ENOUGH) -> int | None:
+    """About how many test rows give the power `wanted`; None when no number of rows does."""
+    rows = 10
+    while power(rivals, rows, may_lose) < wanted:
+        rows *= 2
+        if rows > MOST_ROWS:
+            return None
+    return round(_bisect(lambda count: power(rivals, round(count), may_lose) >= wanted, rows / 2, rows, 0.01))
+
+
+def margin_for(rivals: Rivals, rows: int, wanted: float = ENOUGH) -> float | None:
+    """The smallest `may_lose` that `rows` test rows support with the power `wanted`; None when even 1 is too small."""
+    if power(rivals, rows, 1.0) < wanted:
+        return None
+    return _bisect(lambda margin: power(rivals, rows, margin) >= wanted, 0.0, 1.0, 0.01)
+
+
+def _gains_exact(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
+    """For each number of differing rows, on how many of them the candidate must be the one that is right."""
+    needed, gained = [], 0
+    for count in counts.tolist():
+        # It never falls: with the gains of a smaller count one more row is lost, and the bound lies lower.
+        while gained <= count and exact_lower_bound(gained, count - gained, rows) < -may_lose:
+            gained += 1
+        needed.append(gained)
+    return np.array(needed, dtype=np.int64)
+
+
+def _gains_resampled(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
+    """The same where the bound is the 5 % quantile of a bootstrap: difference - z * its deviation.
+
+    Resampled differences are whole numbers of rows: their quantile is at least -may_lose when the normal one lies above
+    the middle between the last row that is allowed and the next.
+    """
+    room = (math.floor(may_lose * rows + 1e-9) + 0.5) / rows
+    a, share = Z_ONE_SIDED**2 / rows, counts / rows
+    # (d + room)^2 >= z^2 (share - d^2) / n, solved for the difference d.
+    root = np.sqrt(np.maximum((1 + a) * a * share - a * room**2, 0.0))
+    difference = (root - room) / (1 + a)
+    return np.maximum(np.ceil((counts + rows * difference) / 2), 0).astype(np.int64)
+
+
+def _f1_scale(value: float, shares: Sequence[float]) -> float:
+    """How much more one wrong row moves macro F1 than accuracy: 1 for equal classes, more where some are rare.
+
+    A row of class k that goes to class j lowers F1 of k by (2 - F) / 2n_k and that of j by F / 2n_j.
+    """
+    part = np.array([share for share in shares if share > 0])
+    mine, others = (2 - value) / (2 * part), value / 2 * float(np.mean(1 / part))
+    return float(np.sqrt(np.sum(part * (mine + others) ** 2))) / len(part)
+
+
+def _bisect(enough: Callable[[float], bool], low: float, high: float, precision: float) -> float:
+    """The smallest value between `low` (not enough) and `high` (enough), to a fraction of itself."""
+    while high - low > precision * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _normal(value: float) -> float:
+    return 0.5 * math.erfc(-value / math.sqrt(2))
