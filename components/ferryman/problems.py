@@ -17,23 +17,38 @@ SHOWN = 5
 """How many problems one message holds: enough to mend a file at one go, and still read."""
 
 
+Problem = tuple[str, str]
+"""What is wrong in a document: the exact path, and what was received and expected there."""
+
+
 def validate(model: type[Model], document: Mapping[str, Any], file: str, under: str = "") -> Model:
     """`document` as a `model`; SpecError with up to five problems, each with its exact path, which starts with `under`."""
+    typed, problems = attempt(model, document)
+    if typed is None:
+        raise refusal([(".".join(filter(None, (under, path))), message) for path, message in problems], file)
+    return typed
+
+
+def attempt(model: type[Model], document: Mapping[str, Any]) -> tuple[Model | None, list[Problem]]:
+    """`document` as a `model` and no problems, or None and all problems."""
     try:
         # A lone half of a surrogate pair is no text, and no UTF-8.
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise SpecError("", f"received the character {error.object[error.start]!a}, which is no text", file) from None
+        return None, [("", f"received the character {error.object[error.start]!a}, which is no text")]
     try:
         # As JSON and strict: a list is a tuple there, but "3" is no number and 3.0 no count.
-        return model.model_validate_json(json.dumps(document), strict=True)
+        return model.model_validate_json(json.dumps(document), strict=True), []
     except ValidationError as error:
-        found = _problems(error, model.model_json_schema(by_alias=True), document)
-        problems = [(".".join(filter(None, (under, path))), message) for path, message in found]
+        return None, _problems(error, model.model_json_schema(by_alias=True), document)
+
+
+def refusal(problems: list[Problem], file: str) -> SpecError:
+    """The error that tells up to five of the problems; its path is that of the first."""
     (path, message), *others = problems[:SHOWN]
     more = [f"{path}: {message}" for path, message in others]
     more += [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    raise SpecError(path, "\n".join([message, *more]), file)
+    return SpecError(path, "\n".join([message, *more]), file)
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from ferryman.errors import SpecError, UsageError
 from ferryman.spec import (
     apply_overrides,
+    draft_from,
     json_schema,
     load_spec,
     parse_assignments,
@@ -449,3 +450,20 @@ def test_a_run_may_set_an_option_of_a_users_model_that_the_spec_leaves_out() -> 
     assert apply_overrides(document, {"model.gamma": 2.5})["model"]["gamma"] == 2.5
     with pytest.raises(SpecError, match="unknown field"):
         apply_overrides(document, {"train.gamma": 2.5})
+
+
+def test_fields_that_contradict_each_other_are_all_told_at_once() -> None:
+    wrong = changed("gate.require", [{"metric": "acuracy", "at_least": 0.9}])
+    wrong["model"] = {"kind": "cnn"}
+    said = str(refusal(wrong))
+    assert "model: received 0 image features" in said
+    assert "gate.require.0.metric: received 'acuracy'" in said
+
+
+def test_a_draft_keeps_the_data_block_though_another_block_is_wrong() -> None:
+    draft = draft_from(changed("train.epoch", 3))
+    assert draft.spec is None
+    assert draft.data is not None
+    assert list(draft.data.features) == ["mass", "island"]
+    assert [path for path, _ in draft.problems] == ["train.epoch"]
+    assert draft_from(changed("data.label.colum", "x")).data is None

@@ -6,7 +6,8 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,10 +16,10 @@ from ferryman.code.reference import FORM, is_reference, package_of
 from ferryman.errors import SpecError
 from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
-from ferryman.problems import validate
+from ferryman.problems import Problem, attempt, refusal
 from ferryman.spec.bounds import check_bound, check_margin
 from ferryman.spec.overrides import apply_overrides
-from ferryman.spec.spec import FORMAT, Spec
+from ferryman.spec.spec import FORMAT, Data, Spec
 from ferryman.spec.yaml import MAX_BYTES, read_yaml
 
 DEFAULT_METRIC = {"class": "accuracy", "number": "rmse"}
@@ -64,14 +65,38 @@ def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
     Raises:
         SpecError: a field is unknown, missing or wrong, or two fields contradict each other; up to five at once.
     """
+    draft = draft_from(document)
+    if draft.spec is None or draft.problems:
+        raise refusal(draft.problems, file)
+    return draft.spec
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A document as far as it is a spec, with everything that is wrong in it."""
+
+    spec: Spec | None
+    """None when a field is unknown, missing or wrong; fields that contradict each other leave it here."""
+
+    data: Data | None
+    """The block `data`, also where another block is wrong."""
+
+    problems: list[Problem]
+
+
+def draft_from(document: Mapping[str, Any]) -> Draft:
+    """The spec of plain data and all its problems at once; none of them is raised."""
     version = document.get("spec")
     if isinstance(version, int) and version > FORMAT:
-        raise SpecError("spec", f"received {version}; this ferryman reads spec {FORMAT}: a newer one is needed", file)
+        newer = f"received {version}; this ferryman reads spec {FORMAT}: a newer one is needed"
+        return Draft(None, None, [("spec", newer)])
     if isinstance(version, bool | float):  # Python, and so pydantic, takes True and 1.0 for 1.
-        raise SpecError("spec", f"received {version}, expected the number of the format: {FORMAT}", file)
-    spec = validate(Spec, _with_defaults(document), file)
-    _check_together(spec, file)
-    return spec
+        return Draft(None, None, [("spec", f"received {version}, expected the number of the format: {FORMAT}")])
+    spec, problems = attempt(Spec, _with_defaults(document))
+    if spec is not None:
+        return Draft(spec, spec.data, list(_contradictions(spec)))
+    block = document.get("data")
+    return Draft(None, attempt(Data, block)[0] if isinstance(block, dict) else None, problems)
 
 
 def spec_sha256(document: Mapping[str, Any]) -> str:
@@ -144,52 +169,59 @@ def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _check_together(spec: Spec, file: str) -> None:
-    """Refuse fields that are right alone and wrong together."""
+def _contradictions(spec: Spec) -> Iterator[Problem]:
+    """Fields that are right alone and wrong together."""
     data = spec.data
     for name in sorted(RESERVED.keys() & data.features.keys()):
-        raise SpecError(f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another", file)
-    _checked("data.features", file, partial(check_names, data.features))
+        yield f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another"
+    yield from _complaint("data.features", partial(check_names, data.features))
     for name, feature in data.features.items():
         if data.label.column in feature.source_columns(name):
             where = f"data.features.{name}"
-            raise SpecError(where, f"it reads the label's own column {data.label.column!r}: leave it out", file)
-    _checked("model", file, partial(spec.model.check, data.features))
+            yield where, f"it reads the label's own column {data.label.column!r}: leave it out"
+    yield from _complaint("model", partial(spec.model.check, data.features))
     for path, reference in spec.references.items():
-        _check_reference(path, reference, spec, file)
+        yield from _wrong_reference(path, reference, spec)
+    yield from _wrong_metrics(spec)
+
+
+def _wrong_metrics(spec: Spec) -> Iterator[Problem]:
+    """Metrics that there are not, and bounds that hold always or never; a user's own metric is judged once it is there."""
+    unknown = {path for path, metric in spec.metrics.items() for _ in _unknown_metric(path, metric, spec.task)}
     for path, metric in spec.metrics.items():
-        if not is_reference(metric):
-            _check_metric(path, metric, spec.task, file)
+        yield from _unknown_metric(path, metric, spec.task)
     for number, bound in enumerate(spec.gate.require):
-        if not is_reference(bound.metric):
-            _checked(f"gate.require.{number}", file, partial(check_bound, bound, METRICS[bound.metric]))
+        where = f"gate.require.{number}"
+        if not is_reference(bound.metric) and f"{where}.metric" not in unknown:
+            yield from _complaint(where, partial(check_bound, bound, METRICS[bound.metric]))
     for name, margin in (("champion", spec.gate.champion), ("converted", spec.gate.converted)):
-        if not is_reference(margin.metric):
-            _checked(f"gate.{name}.may_lose", file, partial(check_margin, margin, METRICS[margin.metric]))
+        if not is_reference(margin.metric) and f"gate.{name}.metric" not in unknown:
+            yield from _complaint(f"gate.{name}.may_lose", partial(check_margin, margin, METRICS[margin.metric]))
 
 
-def _checked(path: str, file: str, check: Callable[[], None]) -> None:
+def _complaint(path: str, check: Callable[[], None]) -> Iterator[Problem]:
     try:
         check()
     except ValueError as error:
-        raise SpecError(path, str(error), file) from error
+        yield path, str(error)
 
 
-def _check_reference(path: str, reference: str, spec: Spec, file: str) -> None:
+def _wrong_reference(path: str, reference: str, spec: Spec) -> Iterator[Problem]:
     """What can be said of a user's class without its code."""
-    if not re.fullmatch(FORM, reference):
-        raise SpecError(path, f"received {reference!r}, expected a class as package.module:Class", file)
     package = package_of(reference)
-    if spec.code is None:
-        message = f"received {reference!r}, which needs the user's package: add `code: {{path: {package}}}` to the spec"
-        raise SpecError(path, message, file)
-    if spec.code.package != package:
-        message = f"received {reference!r}, expected a class of the package in `code`, {spec.code.package!r}"
-        raise SpecError(path, message, file)
+    if not re.fullmatch(FORM, reference):
+        yield path, f"received {reference!r}, expected a class as package.module:Class"
+    elif spec.code is None:
+        yield (
+            path,
+            f"received {reference!r}, which needs the user's package: add `code: {{path: {package}}}` to the spec",
+        )
+    elif spec.code.package != package:
+        yield path, f"received {reference!r}, expected a class of the package in `code`, {spec.code.package!r}"
 
 
-def _check_metric(path: str, metric: str, task: str, file: str) -> None:
+def _unknown_metric(path: str, metric: str, task: str) -> Iterator[Problem]:
     known = [name for name, entry in METRICS.items() if entry.task == task]
-    if metric not in known:
+    if not is_reference(metric) and metric not in known:
         label = "a class" if task == "class" else "a number"
-        raise SpecError(path, f"received {metric!r}, expected one of {', '.join(known)} (the label is {label})", file)
+        yield path, f"received {metric!r}, expected one of {', '.join(known)} (the label is {label})"
