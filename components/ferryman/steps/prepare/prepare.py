@@ -12,11 +12,12 @@ import numpy as np
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import step
 from ferryman.data.examples import LABEL, ROW, ExamplesWriter, shard_rows
-from ferryman.data.options import ExactSplit, HashSplit, PinnedSource
-from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
+from ferryman.data.options import PinnedSource
+from ferryman.data.split import SIDES
 from ferryman.data.table import Header
 from ferryman.errors import DataError, SpecError
 from ferryman.steps.prepare.rows import Reading, Rows, read_rows
+from ferryman.steps.prepare.sides import Divided, check_numbers, check_sides, divide
 from ferryman.storage.inputs import open_pinned
 
 if TYPE_CHECKING:
@@ -75,27 +76,22 @@ def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prep
     """Read, check and split a pinned source, and write its examples into `folder`."""
     with open_pinned(source) as stream:
         rows = read_rows(stream, source.name, reading)
-    split, classes = reading.split, rows.classes(reading.label)
-    digests = bytes(rows.digests)
-    ids = row_ids(digests)
-    order = hash_order(ids, split.seed)
-    strata = rows.strata(classes)
-    if split.kind == "exact":
-        sides = exact_sides(order, strata, split, source.name)
-    else:
-        sides = np.frombuffer(bytes(rows.keyed_sides), dtype=np.uint8)
-    _check_sides(sides, strata, classes, split, source.name)
-    if classes is None:
-        _check_numbers(np.frombuffer(rows.numbers, dtype=np.float64)[sides == SIDES.index("train")], source.name)
-    table = _table(rows, ids, strata, classes)
+    divided = divide(rows, reading, source.name)
+    check_sides(divided, reading.split, source.name)
+    if divided.classes is None:
+        check_numbers(divided.train_numbers(rows), source.name)
+    return write_sides(rows, divided, source, reading, folder)
+
+
+def write_sides(
+    rows: Rows, divided: Divided, source: PinnedSource, reading: Reading, folder: Path, limit: int | None = None
+) -> Prepared:
+    """Write the rows of each side into `folder`, at most `limit` of a side: a random sample, as they lie in hash order."""
+    table = _table(rows, divided)
     _check_columns(table, source.name)
     writer = ExamplesWriter(folder)
-    sizes = {
-        name: writer.write_split(name, _shards(table, order[sides[order] == side])) for side, name in enumerate(SIDES)
-    }
-    # An id is the digest itself for the first of equal rows, and another hash for the others.
-    repeated = int((ids != np.frombuffer(digests, dtype=np.uint8).reshape(ids.shape)).any(axis=1).sum())
-    prepared = Prepared(sizes, rows.dropped, repeated, classes, rows.header, reading.rule(rows.key))
+    sizes = {name: writer.write_split(name, _shards(table, divided.rows_of(name)[:limit])) for name in SIDES}
+    prepared = Prepared(sizes, rows.dropped, divided.repeated, divided.classes, rows.header, reading.rule(rows.key))
     writer.write_schema(_schema(source, reading, table, prepared))
     writer.write_statistics()
     return prepared
@@ -122,40 +118,6 @@ def _schema(source: PinnedSource, reading: Reading, table: pa.Table, prepared: P
     }
 
 
-def _check_sides(
-    sides: np.ndarray, strata: np.ndarray, classes: list[str] | None, split: ExactSplit | HashSplit, source: str
-) -> None:
-    """Refuse an empty side, and a class that train never sees."""
-    for side, name in enumerate(SIDES):
-        if not (sides == side).any():
-            raise DataError(
-                f"none of the {len(sides)} rows falls on the side {name!r} (split: {split.kind}), expected at least "
-                "one: more rows, a larger share or another seed help",
-                source=source,
-            )
-    if classes is None:
-        return
-    if len(classes) < 2:
-        raise DataError(f"all labels are {classes[0]!r}, expected at least two classes", source=source)
-    everywhere = np.bincount(strata, minlength=len(classes))
-    in_train = np.bincount(strata[sides == SIDES.index("train")], minlength=len(classes))
-    for name, rows, train in zip(classes, everywhere.tolist(), in_train.tolist(), strict=True):
-        if not train:
-            raise DataError(
-                f"no train row has the class {name!r} ({rows} in all the data): a model cannot learn it; give more "
-                "rows of it, leave it out, or choose another seed",
-                source=source,
-            )
-
-
-def _check_numbers(train: np.ndarray, source: str) -> None:
-    """Refuse labels of which there is nothing to learn, also where the model's float32 is what makes them equal."""
-    if not np.float32(train.std()) or len(np.unique(train.astype(np.float32))) < 2:
-        raise DataError(
-            f"all {len(train)} train labels are {train[0]:g} (as float32), expected at least two values", source=source
-        )
-
-
 def _check_columns(table: pa.Table, source: str) -> None:
     """Refuse a column of different numbers that float32, the type of server and device, cannot tell apart."""
     for name in table.column_names:
@@ -170,19 +132,19 @@ def _check_columns(table: pa.Table, source: str) -> None:
             )
 
 
-def _table(rows: Rows, ids: np.ndarray, strata: np.ndarray, classes: list[str] | None) -> pa.Table:
+def _table(rows: Rows, divided: Divided) -> pa.Table:
     """The typed rows in the order of the file."""
     import pyarrow as pa
 
-    content = ids.tobytes().hex()
-    width = 2 * ids.shape[1]
+    content = divided.ids.tobytes().hex()
+    width = 2 * divided.ids.shape[1]
     columns: dict[str, Any] = {ROW: [content[start : start + width] for start in range(0, len(content), width)]}
     for name in rows.chunks[0]:
         columns[name] = pa.chunked_array([chunk[name] for chunk in rows.chunks])
-    if classes is None:
+    if divided.classes is None:
         columns[LABEL] = pa.array(np.frombuffer(rows.numbers, dtype=np.float64))
     else:
-        columns[LABEL] = pa.array(np.array(classes, dtype=object)[strata], type=pa.string())
+        columns[LABEL] = pa.array(np.array(divided.classes, dtype=object)[divided.strata], type=pa.string())
     return pa.table(columns)
 
 

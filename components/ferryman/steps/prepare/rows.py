@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -69,6 +69,29 @@ class Rows:
     def __len__(self) -> int:
         return self.read - self.dropped
 
+    def add(
+        self,
+        batch: Batch,
+        parsed: dict[str, pa.Array],
+        labels: Iterable[str | float | None],
+        split: ExactSplit | HashSplit,
+        key: list[int] | None,
+    ) -> None:
+        """Keep a batch of rows that all have a label, with their parsed features; `key` as `split_key` gives it."""
+        self.chunks.append(parsed)
+        for cells in batch.rows:
+            self.digests += row_digest(cells)
+        if split.kind == "hash":
+            self.keyed_sides += bytes(
+                hash_side(cells if key is None else [cells[position] for position in key], split)
+                for cells in batch.rows
+            )
+        for label in labels:
+            if isinstance(label, str):
+                self.codes.append(self.names.setdefault(label, len(self.names)))
+            elif label is not None:
+                self.numbers.append(label)
+
     def strata(self, classes: list[str] | None) -> np.ndarray:
         """int64 [n]: the row's class as an offset into `classes`; 0 throughout where there are none."""
         if classes is None:
@@ -95,43 +118,31 @@ def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
     columns = FeatureColumns(table.header, reading.features, nulls)
     position = table.header.position(label.column, "label")
     columns.refuse(position)
-    key = _key(table.header, split)
-    decide = range(table.header.width) if key is None else key
-    rows = Rows(header=table.header, key=tuple(table.header.name(at) for at in decide))
+    key = split_key(table.header, split)
+    rows = Rows(header=table.header, key=key_names(table.header, key))
     for batch in table.batches():
         labels = read_labels(batch, position, label, nulls)
         kept = [row for row, value in enumerate(labels) if value is not None]
         rows.read += len(labels)
         rows.dropped += len(labels) - len(kept)
-        _keep(rows, batch if len(kept) == len(labels) else batch.take(kept), columns, split, key)
-        for row in kept:
-            _keep_label(rows, labels[row])
+        labelled = batch if len(kept) == len(labels) else batch.take(kept)
+        rows.add(labelled, columns.parse(labelled), labels, split, key)
     if not len(rows):
         raise DataError(f"none of the {rows.read} rows has a label", source=source, column=label.column)
     return rows
 
 
-def _keep(
-    rows: Rows, batch: Batch, columns: FeatureColumns, split: ExactSplit | HashSplit, key: list[int] | None
-) -> None:
-    rows.chunks.append(columns.parse(batch))
-    for cells in batch.rows:
-        rows.digests += row_digest(cells)
-    if split.kind == "hash":
-        rows.keyed_sides += bytes(
-            hash_side(cells if key is None else [cells[position] for position in key], split) for cells in batch.rows
-        )
+def split_key(header: Header, split: ExactSplit | HashSplit) -> list[int] | None:
+    """Positions of the key's columns; None for all of them.
 
-
-def _keep_label(rows: Rows, value: str | float | None) -> None:
-    if isinstance(value, str):
-        rows.codes.append(rows.names.setdefault(value, len(rows.names)))
-    elif value is not None:
-        rows.numbers.append(value)
-
-
-def _key(header: Header, split: ExactSplit | HashSplit) -> list[int] | None:
-    """Positions of the key's columns; None for all of them."""
+    Raises:
+        DataError: a column of the key does not exist.
+    """
     if split.kind == "exact" or split.key is None:
         return None
     return [header.position(column, "split.key") for column in split.key]
+
+
+def key_names(header: Header, key: list[int] | None) -> tuple[str | int, ...]:
+    """What `Rows.key` says of the positions that `split_key` gave."""
+    return tuple(header.name(position) for position in (range(header.width) if key is None else key))
