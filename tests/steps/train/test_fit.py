@@ -66,6 +66,13 @@ def test_without_a_stop_all_epochs_run_and_the_last_weights_stay(
     assert (history.best, [epoch["epoch"] for epoch in history.epochs]) == (3, [1, 2, 3])
 
 
+@pytest.mark.parametrize("batch_size", [30, 1000])
+def test_a_plan_of_few_steps_takes_just_these(make_model: Any, make_rows: Any, batch_size: int) -> None:
+    history, model = fitted(make_model, make_rows, Scripted([0.1] * 9), epochs=2, steps=5, batch_size=batch_size)
+    assert int(model.core_model.trained.optimizer.iterations) == 10
+    assert len(history.epochs) == 2
+
+
 def test_a_wild_learning_rate_ends_with_advice(make_model: Any, make_rows: Any) -> None:
     with pytest.raises(StepError, match=re.escape("train.optimizer.learning_rate (now 1e+30)")):
         fitted(make_model, make_rows, Scripted([0.5] * 8), optimizer="sgd", learning_rate=1e30)
