@@ -194,3 +194,10 @@ def test_a_part_of_a_batch_keeps_its_lines(batch: Callable[..., Batch]) -> None:
     part = batch("a,b\n1,2\n3,4\n5,6\n").take([0, 2])
     assert (part.lines, part.rows) == ([2, 4], [["1", "2"], ["5", "6"]])
     assert str(part.error(1, 1, "no")) == "rows.csv, line 4, column 'b': no"
+
+
+def test_the_rows_before_a_broken_line_come_first(table: Table) -> None:
+    batches = table("n,m\n1,2\n3,4\n5\n6,7\n").batches()
+    assert next(batches).rows == [["1", "2"], ["3", "4"]]
+    with pytest.raises(DataError, match="line 4"):
+        next(batches)

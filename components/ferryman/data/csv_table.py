@@ -37,8 +37,17 @@ class CsvTable:
         Raises:
             DataError: a row with another number of cells, broken quotes, text that is none, no rows at all.
         """
-        batch, found = Batch(self.header), False
-        for line, cells in self._rows():
+        batch, found, broken = Batch(self.header), False, None
+        rows = self._rows()
+        while True:
+            try:
+                line, cells = next(rows)
+            except StopIteration:
+                break
+            except DataError as error:
+                # What is wrong in the rows before comes first.
+                broken = error
+                break
             found = True
             batch.lines.append(line)
             batch.rows.append(cells)
@@ -47,6 +56,8 @@ class CsvTable:
                 batch = Batch(self.header)
         if batch.rows:
             yield batch
+        if broken:
+            raise broken
         if not found:
             raise DataError("the file has a header but no rows", source=self._source)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ferryman_pipelines.cli import check, init, output, predict, rollback, run, runs, serve, spec
 from ferryman_pipelines.cli import compile as compiling
-from ferryman_pipelines.cli import init, output, predict, rollback, run, runs, serve, spec
 
 app = typer.Typer(
     name="ferryman",
@@ -40,6 +40,7 @@ def options(
 
 app.command("init")(output.guarded(init.init))
 app.command("run")(output.guarded(run.run))
+app.command("check")(output.guarded(check.check))
 app.add_typer(runs.app, name="runs")
 app.command("serve")(output.guarded(serve.serve))
 app.command("predict")(output.guarded(predict.predict))

@@ -58,7 +58,7 @@ def run(
         raise UsageError("expected either a SPEC or --resume RUN, e.g. ferryman run pipelines/specs/mnist.yaml")
     if spec is not None:
         overrides = parse_assignments(set_ or [])
-        request = new_request(spec, overrides, _target(on, targets), group, place)
+        request = new_request(spec, overrides, local_target(on, targets), group, place)
     else:
         if set_ or targets or group or on != "local":
             raise UsageError("a run goes on as it was asked for: --set, --on, --targets and --group need a new run")
@@ -94,7 +94,7 @@ def _told(record: RunRecord, place: Home, output: Format) -> int:
     return record.exit_code
 
 
-def _target(name: str, file: Path | None) -> LocalTarget:
+def local_target(name: str, file: Path | None) -> LocalTarget:
     """The target to run on; UsageError when there is none of that name, or of a kind that cannot be run on yet."""
     usual = Path("targets.yaml")
     target = load_targets(file or (usual if usual.exists() else None)).named(name)

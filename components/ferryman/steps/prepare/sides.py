@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ferryman.data.options import ExactSplit, HashSplit
-from ferryman.data.split import SIDES, exact_sides, hash_order, row_ids
+from ferryman.data.split import ID_BYTES, SIDES, exact_sides, hash_order, row_ids
 from ferryman.errors import DataError
 from ferryman.steps.prepare.rows import Reading, Rows
 
@@ -15,6 +15,9 @@ from ferryman.steps.prepare.rows import Reading, Rows
 @dataclass(frozen=True)
 class Divided:
     """The rows of a source, in the order of the file, on their sides."""
+
+    digests: np.ndarray
+    """uint8 [n, 16]: hash of each row's text."""
 
     ids: np.ndarray
     """uint8 [n, 16]: the digest itself for the first of equal rows, another hash for the others."""
@@ -29,8 +32,11 @@ class Divided:
     """int64 [n]: offsets into `classes`; 0 throughout for numbers."""
 
     classes: list[str] | None
-    repeated: int
-    """Rows whose text stood in the file before."""
+
+    @property
+    def repeated(self) -> int:
+        """Rows whose text stood in the file before."""
+        return int((self.ids != self.digests).any(axis=1).sum())
 
     def rows_of(self, side: str) -> np.ndarray:
         """The rows (int64) of a side in hash order."""
@@ -54,15 +60,14 @@ def divide(rows: Rows, reading: Reading, source: str) -> Divided:
         DataError: too few rows for three sides (`exact`).
     """
     split, classes = reading.split, rows.classes(reading.label)
-    digests = bytes(rows.digests)
-    ids = row_ids(digests)
+    digests = np.frombuffer(bytes(rows.digests), dtype=np.uint8).reshape(-1, ID_BYTES)
+    ids = row_ids(digests.tobytes())
     order, strata = hash_order(ids, split.seed), rows.strata(classes)
     if split.kind == "exact":
         sides = exact_sides(order, strata, split, source)
     else:
         sides = np.frombuffer(bytes(rows.keyed_sides), dtype=np.uint8)
-    repeated = int((ids != np.frombuffer(digests, dtype=np.uint8).reshape(ids.shape)).any(axis=1).sum())
-    return Divided(ids, order, sides, strata, classes, repeated)
+    return Divided(digests, ids, order, sides, strata, classes)
 
 
 def check_sides(divided: Divided, split: ExactSplit | HashSplit, source: str) -> None:

@@ -76,13 +76,18 @@ class Asked:
     signature: str = "serving_default"
 
 
-def check_model(saved_model: Path, asked: Asked, tolerance: Tolerance, work: Path) -> ServingCheck:
-    """The report on one SavedModel (with an empty digest); `work` is an empty folder."""
+def check_model(
+    saved_model: Path, asked: Asked, tolerance: Tolerance, work: Path, server: ServerProcess | None = None
+) -> ServingCheck:
+    """The report on one SavedModel (with an empty digest); `work` is an empty folder.
+
+    A `server` that listens and holds no model saves the start of one; either is stopped at the end.
+    """
     base = work / "models" / asked.name
     shutil.copytree(saved_model, base / str(VERSION), copy_function=_link)
     began = time.monotonic()
     # An empty start-up list: what keeps a model from loading is then told by its status, not by a server that ends.
-    server = start_server([], folder=work / "server")
+    server = server or start_server([], folder=work / "server")
     try:
         with ServingClient(server.grpc_address) as client:
             failure = _load(client, ModelConfig(asked.name, str(base), (VERSION,)), server)

@@ -1,0 +1,48 @@
+"""What a failed conversion means for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ferryman.artifacts.evidence import Rung
+from ferryman.checks.finding import HELD, Finding, error, warning
+from ferryman.checks.ground import Ground, given
+
+
+def check_conversion(ground: Ground) -> Iterator[Finding]:
+    """Convert every rung and run it; what it loses says nothing yet, for a model that has learned nothing yet."""
+    from ferryman.steps.convert.convert import measure
+
+    spec, work = given(ground.spec), ground.work / "convert"
+    work.mkdir()
+    _, rungs, _ = measure(spec, given(ground.examples), given(ground.model), work)
+    ground.headline = ", ".join(
+        f"{rung.name} {'failed' if rung.size_bytes is None else f'{rung.size_bytes / 1000:,.0f} kB'}" for rung in rungs
+    )
+    yield from conversion_findings(rungs, required=spec.convert.required)
+
+
+def conversion_findings(rungs: Sequence[Rung], *, required: bool) -> Iterator[Finding]:
+    """The rungs that no run could use: an error where one is required and none is left."""
+    failed = {rung.name: reason for rung in rungs if (reason := _unusable(rung))}
+    left = [rung.name for rung in rungs if rung.name not in failed]
+    for name, reason in failed.items():
+        where = f"convert.try, {name}"
+        if left:
+            yield warning(
+                where, f"{reason}; {', '.join(left)} can be used", f"take {name} out, or change the layer that it names"
+            )
+        elif required:
+            advice = "change the layer that it names, or say `convert: {required: false}`"
+            yield error(where, f"{reason}; a conversion is required, so the run would be held", advice, HELD)
+        else:
+            yield warning(where, f"{reason}; no TFLite file would be published", "change the layer that it names")
+
+
+def _unusable(rung: Rung) -> str:
+    """Why a rung cannot be used whatever the model learns; empty when it may be."""
+    if rung.state == "failed":
+        return rung.reason
+    # A loss in the metric counts only once there is something to lose.
+    lost = [part for part in rung.reason.split("; ") if part and " lost " not in part]
+    return "; ".join(lost)

@@ -1,0 +1,136 @@
+"""The model on a sample of the rows: built, fitted for two steps, exported, loaded both ways, converted, served."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ferryman.checks.finding import STEP, Finding, error, from_error, warning
+from ferryman.checks.ground import Ground, given
+from ferryman.data.examples import Examples
+from ferryman.data.options import PinnedSource
+from ferryman.data.split import SIDES, hash_order, row_ids
+from ferryman.errors import StepError
+from ferryman.golden.compare import compare
+from ferryman.golden.golden_set import GoldenSet, Tensors
+from ferryman.serving.server import START_LIMIT, await_listening, start_server
+from ferryman.steps.prepare.prepare import write_sides
+from ferryman.steps.prepare.sides import Divided
+from ferryman.steps.train.train import fit_model, plan_of, write_model
+
+if TYPE_CHECKING:
+    from ferryman.steps.prepare.rows import Rows
+
+SAMPLE: Final = 200
+"""Rows of each side at most: a few hundred show what a model does with them, and take no time."""
+
+GREW: Final = 100.0
+"""Times that the loss may grow from the first step to the second; a step that is only a little too long does less."""
+
+
+def check_sample(ground: Ground) -> Iterator[Finding]:
+    """Write a few hundred rows as the step prepare would."""
+    found = given(ground.scan)
+    unread = [name for name in ground.reading.features if name not in found.features()]
+    if unread or not found.labelled or len(found.rows) < len(SIDES):
+        ground.headline = f"cannot be made: {', '.join(unread) or 'the label or the rows'} could not be read"
+        return
+    divided = ground.divided or _anyhow(found.rows, found.rows.classes(ground.reading.label))
+    source = PinnedSource(name=str(given(ground.data).source), uri="file:///sample", sha256="0" * 64)
+    folder = ground.work / "examples"
+    sizes = write_sides(found.rows, divided, source, ground.reading, folder, limit=SAMPLE).sizes
+    ground.examples = Examples(folder)
+    ground.headline = f"{sum(sizes.values()):,} rows"
+    yield from ()
+
+
+def _anyhow(rows: Rows, classes: list[str] | None) -> Divided:
+    """Rows on all three sides, where the spec's own split leaves one empty: the model can be tried all the same."""
+    digests = np.frombuffer(bytes(rows.digests), dtype=np.uint8).reshape(len(rows), -1)
+    ids = row_ids(digests.tobytes())
+    order = hash_order(ids, 0)
+    sides = np.empty(len(rows), dtype=np.uint8)
+    sides[order] = np.arange(len(rows)) % len(SIDES)
+    return Divided(digests, ids, order, sides, rows.strata(classes), classes)
+
+
+def check_training(ground: Ground) -> Iterator[Finding]:
+    """Build the model and take two steps, as the spec says to."""
+    spec, examples = given(ground.spec), given(ground.examples)
+    plan = dataclasses.replace(plan_of(spec), epochs=2, steps=1, stop_metric=None)
+    try:
+        training = fit_model(spec, examples, ground.work / "logs", plan)
+    except StepError as failure:
+        rate = spec.train.optimizer.learning_rate
+        where = "train.optimizer.learning_rate"
+        yield from_error(failure, where, f"a learning rate of {rate / 10:g} or less; see also the features' warnings")
+        return
+    ground.training = training
+    first, second = (epoch["loss"] for epoch in training.history.epochs)
+    weights = sum(int(np.prod(weight.shape)) for weight in training.model.core_model.exported.weights)
+    ground.headline = f"{weights:,} weights, loss {first:.3g} then {second:.3g}"
+    if second > GREW * max(first, 1.0):
+        text = f"received {spec.train.optimizer.learning_rate:g}: the loss grew from {first:.3g} to {second:.3g} in one step"
+        advice = f"{spec.train.optimizer.learning_rate / 10:g} or less"
+        yield warning("train.optimizer.learning_rate", text, advice)
+
+
+def check_export(ground: Ground) -> Iterator[Finding]:
+    """Export the model, load it in TensorFlow 2 and in a session as the server does, and compare the answers."""
+    from ferryman.model_server.core import Refusal
+    from ferryman.model_server.runtime import SavedModel
+    from ferryman.steps.convert.endpoints import Endpoints
+
+    spec, folder = given(ground.spec), ground.work / "model"
+    write_model(spec, given(ground.examples), given(ground.training), folder)
+    golden = GoldenSet.read(folder / "golden")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    ground.headline = f"{size / 1000:,.0f} kB; {len(golden)} golden rows answered alike by both loaders"
+    ground.model = folder
+    served = spec.gate.served
+    loaders: dict[str, Callable[[], Tensors]] = {
+        "TensorFlow 2": lambda: Endpoints(folder / "saved_model").serve(golden.raw),
+        "a server's session": lambda: SavedModel(folder / "saved_model").run("serving_default", golden.raw),
+    }
+    for name, answered in loaders.items():
+        try:
+            reason = compare(golden.answers, answered(), served.absolute, served.relative).reason
+        except Refusal as refusal:
+            reason = str(refusal)
+        if reason:
+            advice = "look at layers that keep state, draw at random, or hold what is no variable"
+            yield error(
+                f"model, loaded by {name}", f"it does not answer as the model in memory: {reason}", advice, STEP
+            )
+            ground.headline = f"{size / 1000:,.0f} kB; answers otherwise once it is loaded"
+
+
+def start_beside(ground: Ground) -> Iterator[Finding]:
+    """Start a server without a model, which is asked once there is one."""
+    ground.server = start_server([], folder=ground.work / "server", wait=False)
+    ground.headline = f"{ground.server.description} starts meanwhile"
+    yield from ()
+
+
+def check_serving(ground: Ground) -> Iterator[Finding]:
+    """Ask a server process for the golden set, over gRPC and REST."""
+    from ferryman.steps.serving_check.check import check_model
+
+    spec, folder = given(ground.spec), given(ground.model)
+    golden = GoldenSet.read(folder / "golden")
+    server, work = given(ground.server), ground.work / "serving"
+    work.mkdir()
+    await_listening(server, START_LIMIT)
+    report = check_model(folder / "saved_model", spec.name, golden, spec.gate.served, work, server)
+    ground.headline = f"{report.server}: {len(golden)} golden rows over gRPC and REST"
+    if report.failure:
+        yield error(
+            "model, at the server", f"it is not served: {report.failure}", "look at custom layers and names", STEP
+        )
+    for answer in report.answers:
+        if not answer.ok:
+            advice = "raise gate.served if the difference is harmless; else look at layers that keep state"
+            yield error(f"model, over {answer.protocol}", answer.reason, advice, STEP)
