@@ -11,7 +11,8 @@ from newcomer import User
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["runs"], ["spec", "schema"], ["run", "--help"], ["predict", "x"], ["init", "x"]]
+    "arguments",
+    [["--help"], ["runs"], ["spec", "schema"], ["run", "--help"], ["check", "--help"], ["predict", "x"], ["init", "x"]],
 )
 def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Path, arguments: list[str]) -> None:
     code = (
@@ -25,7 +26,7 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["init", "run", "runs", "serve", "predict", "rollback", "compile", "spec"])
+@pytest.mark.parametrize("command", ["init", "check", "run", "runs", "serve", "predict", "rollback", "compile", "spec"])
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:
     said = User(tmp_path).types(command, "--help")
     assert said.returncode == 0

@@ -1,0 +1,122 @@
+"""The model on a sample: what two steps, an export, a conversion and a server show before anything long runs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ferryman.artifacts.evidence import Rung
+from ferryman.checks import model as checks
+from ferryman.checks.conversion import conversion_findings
+from ferryman.checks.stages import STAGES
+from ferryman.golden.golden_set import GoldenSet
+
+
+def upto(name: str) -> tuple[Any, ...]:
+    """All stages up to this one, without the server's."""
+    names = [stage.name for stage in STAGES]
+    return tuple(stage for stage in STAGES[: names.index(name) + 1] if stage.name not in {"server", "serving"})
+
+
+def test_a_learning_rate_that_makes_the_loss_nan_in_two_steps_is_told(shop: Any) -> None:
+    shop.spec["train"]["optimizer"] = {"kind": "sgd", "learning_rate": 1e30}
+    checked = shop.check(upto("export"))
+    (found,) = checked.of("error")
+    assert found.startswith("train.optimizer.learning_rate: ")
+    assert "1e+29 or less" in found
+    assert checked.exit_code == 5
+    assert checked.headline("export") == "it needs a fitted model"
+
+
+def test_a_learning_rate_that_lets_the_loss_grow_is_a_warning(shop: Any) -> None:
+    shop.spec["train"]["optimizer"] = {"kind": "sgd", "learning_rate": 3000.0}
+    assert any("the loss grew from" in text for text in shop.check(upto("training")).of("warning"))
+
+
+def test_a_model_that_answers_otherwise_once_it_is_loaded_is_told_for_each_loader(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = checks.write_model
+
+    def spoilt(spec: Any, examples: Any, training: Any, folder: Path) -> Any:
+        card = write(spec, examples, training, folder)
+        golden = GoldenSet.read(folder / "golden")
+        golden.answers["probabilities"] = golden.answers["probabilities"] + np.float32(0.01)
+        golden.write(folder / "golden")
+        return card
+
+    monkeypatch.setattr(checks, "write_model", spoilt)
+    found = shop.check(upto("export")).of("error")
+    assert [text.split(":")[0] for text in found] == [
+        "model, loaded by TensorFlow 2",
+        "model, loaded by a server's session",
+    ]
+
+
+def test_a_rung_that_cannot_convert_is_told_and_what_the_rest_would_lose_is_not(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ferryman.steps.convert import convert
+    from ferryman.steps.convert.converters import Converters
+
+    script = shop.folder / "converter.py"
+    script.write_text(
+        "import os, sys\n"
+        "if sys.argv[2] == 'int8':\n    sys.exit('RuntimeError: no 8-bit kernel for ERF')\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ferryman.steps.convert.rung', *sys.argv[1:]])\n"
+    )
+    monkeypatch.setattr(convert, "Converters", functools.partial(Converters, converter=[sys.executable, str(script)]))
+    shop.spec["convert"] = {"try": ["int8", "float32"], "required": True}
+    checked = shop.check(upto("conversion"))
+    assert checked.of("error") == []
+    (found,) = [text for text in checked.of("warning") if "convert.try" in text]
+    assert "convert.try, int8" in found
+    assert "no 8-bit kernel for ERF" in found
+    assert "float32 can be used" in found
+    assert checked.headline("conversion").startswith("int8 failed, float32 ")
+
+
+def rung(name: str, state: str, reason: str = "") -> Rung:
+    return Rung.model_validate({"name": name, "state": state, "reason": reason})
+
+
+def test_without_any_rung_a_required_conversion_holds_and_another_one_only_warns() -> None:
+    rungs = [
+        rung("int8", "failed", "conversion: killed by SIGSEGV"),
+        rung("float32", "out_of_bounds", "3 of 9 rows NaN"),
+    ]
+    needed, free = list(conversion_findings(rungs, required=True)), list(conversion_findings(rungs, required=False))
+    assert [(found.kind, found.exit_code) for found in needed] == [("error", 3)] * 2
+    assert [found.kind for found in free] == ["warning"] * 2
+
+
+def test_what_an_untrained_model_loses_in_conversion_is_no_finding() -> None:
+    lost = [rung("int8", "out_of_bounds", "accuracy lost 0.1200, may lose 0.005"), rung("float32", "kept")]
+    assert list(conversion_findings(lost, required=True)) == []
+
+
+def test_columns_and_split_that_are_wrong_do_not_keep_the_model_from_being_tried(shop: Any) -> None:
+    shop.rows = shop.rows[:30]
+    shop.rows[3]["price"] = "free"
+    shop.spec["data"]["split"] = {"kind": "hash", "validation": 0.01, "test": 0.3, "seed": 1}
+    checked = shop.check(upto("training"))
+    assert checked.exit_code == 4
+    assert "weights, loss" in checked.headline("training")
+
+
+def test_a_feature_that_cannot_be_read_does(shop: Any) -> None:
+    shop.spec["data"]["features"]["colour"] = {"kind": "category"}
+    checked = shop.check(upto("training"))
+    assert checked.headline("sample") == "cannot be made: colour could not be read"
+    assert checked.headline("training") == "it needs a sample of the rows"
+
+
+def test_time_memory_and_disk_are_estimated(shop: Any) -> None:
+    checked = shop.check((*upto("export"), *(stage for stage in STAGES if stage.name in {"cost", "disk"})))
+    assert any("a run of this spec: about" in text and "of memory" in text for text in checked.of("note"))
+    assert "needed" in checked.headline("disk")
