@@ -22,10 +22,10 @@ FEWEST: Final = 20
 IDENTIFIER: Final = 0.9
 """Share of different names among the rows from which on a category looks like a name of the row."""
 
-MANY_NAMES: Final = 1000
+MANY_NAMES: Final = 100
 """Names from which on a category needs many rows for each."""
 
-ROWS_A_NAME: Final = 10
+ROWS_A_NAME: Final = 5
 """Rows that a name needs, on average, to teach anything; a convention, as for any other estimated number."""
 
 EXTREME: Final = 1e6
@@ -57,8 +57,8 @@ def _number(where: str, column: pa.ChunkedArray, numbers: dict[str, Any], found:
     if numbers["min"] == numbers["max"]:
         yield warning(where, f"every value is {numbers['min']:g}: there is nothing to learn", "leave it out")
         return
-    if len(known) == len(column) and (np.diff(known) == 1).all():
-        text = f"counts from {known[0]:g} to {known[-1]:g} row by row: it looks like the row's number"
+    if len(known) == len(column) and (np.diff(known) > 0).all() and (known % 1 == 0).all():
+        text = f"counts from {known[0]:g} to {known[-1]:g}, larger in each row: it looks like the row's number"
         yield warning(where, text, "leave it out: new rows have numbers that no row of the training had")
     yield from _extreme(where, column, found)
 

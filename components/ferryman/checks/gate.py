@@ -100,9 +100,8 @@ def _asks_nothing(where: str, bound: Requirement, lazy: dict[str, tuple[float, s
         return
     if score >= limit if better else score <= limit:
         text = f"{how} reaches {bound.metric} {score:.3g}, required {'at least' if better else 'at most'} {limit:g}"
-        yield warning(
-            where, text, f"ask for {'more' if better else 'less'} than that, or for macro_f1 where classes are uneven"
-        )
+        other = ", or bound macro_f1, which counts every class alike" if bound.metric == "accuracy" else ""
+        yield warning(where, text, f"give a bound that is clearly {'higher' if better else 'lower'}{other}")
 
 
 def _lazy_scores(ground: Ground) -> dict[str, tuple[float, str]]:

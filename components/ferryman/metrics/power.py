@@ -45,6 +45,9 @@ class Rivals:
     measured: bool = False
     """Whether it comes from a comparison of two models, and is no guess."""
 
+    added: float = 0.0
+    """Where few rows differ, the bootstrap of macro_f1 adds one of each kind for each class: their part in the spread."""
+
 
 def guessed_rivals(metric: str, value: float, shares: Sequence[float] = (0.5, 0.5)) -> Rivals:
     """Two models that both reach `value` in `metric`; `shares` are those of the classes (macro_f1 needs them).
@@ -56,7 +59,10 @@ def guessed_rivals(metric: str, value: float, shares: Sequence[float] = (0.5, 0.
     if metric in {"accuracy", "macro_f1"}:
         error = min(max(1.0 - value, 0.0), 1.0)
         differing = min(LOST_WITH_AN_ERROR * error, 2 * error * (1 - error))
-        return Rivals(metric, differing if metric == "accuracy" else math.sqrt(differing) * _f1_scale(value, shares))
+        if metric == "accuracy":
+            return Rivals(metric, differing)
+        scale = _f1_scale(value, shares)
+        return Rivals(metric, math.sqrt(differing) * scale, added=math.sqrt(2 * len(shares)) * scale)
     if metric == "log_loss":
         return Rivals(metric, LOSS_SPREAD)
     if metric == "rmse":
@@ -87,7 +93,8 @@ def power(rivals: Rivals, rows: int, may_lose: float) -> float:
     if rivals.metric != "accuracy":
         if rivals.spread == 0.0:
             return 1.0
-        return _normal(may_lose * math.sqrt(rows) / rivals.spread - Z_ONE_SIDED)
+        deviation, added = rivals.spread / math.sqrt(rows), rivals.added / rows
+        return _normal((may_lose - Z_ONE_SIDED * math.hypot(deviation, added)) / deviation)
     from scipy.stats import binom
 
     least, most = (int(edge) for edge in binom.interval(1 - 1e-9, rows, rivals.spread))

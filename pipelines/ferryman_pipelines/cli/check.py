@@ -57,10 +57,13 @@ def check(
     def told(news: Told) -> None:
         if news.state != "begins":
             stages.append(news)
+        if news.state == "done":
             say(stage_line(news))
 
     findings = run_checks(request, told, lambda log: say(log) if words.debug else None)
     code = exit_code_of(findings)
+    if skipped := [news.stage for news in stages if news.state == "skipped"]:
+        say(f"  not looked at, because of what is wrong: {', '.join(skipped)}")
     if output is Format.json:
         show_json(_document(spec, code, stages, findings))
     else:
@@ -69,9 +72,7 @@ def check(
 
 
 def stage_line(news: Told) -> str:
-    """A stage in one line: name, seconds, what was seen."""
-    if news.state == "skipped":
-        return f"  {news.stage:<14}       -  not looked at: {news.headline}"
+    """A stage that has ended in one line: name, seconds, what was seen."""
     counts = Counter(finding.kind for finding in news.findings)
     marks = [_count(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
     return "  ".join([f"  {news.stage:<14}{news.seconds:6.1f} s", *marks, news.headline]).rstrip()
