@@ -35,18 +35,11 @@ def test_an_accuracy_nearer_to_one_than_the_rows_can_tell_is_a_warning(shop: Any
     assert any("gate.require.0: even 120 of 120" in text for text in checked.of("warning"))
 
 
-@pytest.mark.parametrize(
-    ("bound", "words"),
-    [
-        ({"metric": "accuracy", "at_least": 1.5}, "no accuracy is better than 1"),
-        ({"metric": "log_loss", "at_most": -0.1}, "no log_loss is better than 0"),
-    ],
-)
-def test_a_bound_beyond_the_metric_is_an_error(shop: Any, bound: dict[str, Any], words: str) -> None:
-    bounds(shop, require=[bound])
+def test_a_bound_beyond_the_metric_is_a_mistake_of_the_spec(shop: Any) -> None:
+    bounds(shop, require=[{"metric": "accuracy", "at_least": 95}, {"metric": "log_loss", "at_least": 0.1}])
     checked = shop.check()
-    assert words in checked.of("error")[0]
-    assert checked.exit_code == 3
+    assert [text.split(":")[0] for text in checked.of("error")] == ["gate.require.0", "gate.require.1"]
+    assert checked.exit_code == 2
 
 
 def test_a_bound_that_the_most_frequent_class_meets_by_itself_is_told(shop: Any) -> None:
@@ -54,11 +47,6 @@ def test_a_bound_that_the_most_frequent_class_meets_by_itself_is_told(shop: Any)
         row["sent"] = "kept"
     bounds(shop, require=[{"metric": "accuracy", "at_least": 0.9}])
     assert any("always answering 'kept' reaches accuracy 0.9" in text for text in shop.check().of("warning"))
-
-
-def test_a_bound_that_refuses_good_models_is_told(shop: Any) -> None:
-    bounds(shop, require=[{"metric": "accuracy", "at_most": 0.9}])
-    assert any("say at_least" in text for text in shop.check().of("warning"))
 
 
 def test_an_error_that_the_mean_makes_is_told(shop: Any) -> None:
@@ -165,6 +153,7 @@ def test_what_the_champions_comparisons_showed_counts_instead_of_a_guess(shop: A
     )  # fmt: skip
     folder = shop.home / "runs" / "orders-1" / "artifacts" / "evaluate"
     folder.mkdir(parents=True)
+    (shop.home / "runs" / "orders-1" / "request.json").write_text("{}")
     found.write(folder / "evaluation.json")
     checked = shop.check()
     assert checked.ground.rivals == Rivals("accuracy", 0.3, measured=True)
@@ -177,6 +166,7 @@ def test_without_a_comparison_the_champions_own_score_counts(shop: Any) -> None:
     champion(shop)
     folder = shop.home / "runs" / "orders-1" / "artifacts" / "evaluate"
     folder.mkdir(parents=True)
+    (shop.home / "runs" / "orders-1" / "request.json").write_text("{}")
     score = {"accuracy": Score(value=0.83)}
     Evaluation(model="d" * 64, examples="f" * 64, task="class", rows=100, metrics=score).write(
         folder / "evaluation.json"

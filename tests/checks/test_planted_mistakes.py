@@ -30,6 +30,13 @@ def test_a_misspelt_field_and_an_unknown_metric_are_told_at_once_and_the_data_ar
     assert checked.exit_code == 2
 
 
+def test_a_spec_that_is_too_long_for_a_cluster_is_told(shop: Any) -> None:
+    shop.spec["data"]["features"] = {
+        f"{'a' * 60}_{place}": {"kind": "number", "column": "price"} for place in range(300)
+    }
+    assert any("expected at most 18,000" in text for text in shop.check().of("error"))
+
+
 def test_every_unknown_metric_is_told(shop: Any) -> None:
     shop.spec["gate"]["require"] = [{"metric": "acuracy", "at_least": 0.7}, {"metric": "rmse", "at_most": 3}]
     checked = shop.check()
@@ -43,9 +50,12 @@ def test_a_column_that_is_not_there_is_told_with_its_near_name(shop: Any) -> Non
     assert checked.exit_code == 4
 
 
-def test_the_labels_own_column_among_the_features_is_refused(shop: Any) -> None:
-    shop.spec["data"]["features"]["answer"] = {"kind": "category", "column": "sent"}
-    assert "feature 'answer' reads the label's own column" in shop.check().of("error")[0]
+@pytest.mark.parametrize(("column", "code"), [("sent", 2), (4, 4)])
+def test_the_labels_own_column_among_the_features_is_refused(shop: Any, column: Any, code: int) -> None:
+    shop.spec["data"]["features"]["answer"] = {"kind": "category", "column": column}
+    checked = shop.check()
+    assert any("answer" in text and "reads the label's own column" in text for text in checked.of("error"))
+    assert checked.exit_code == code
 
 
 def test_wrong_cells_of_several_columns_are_told_with_line_column_and_number(shop: Any) -> None:
@@ -104,6 +114,16 @@ def test_one_class_alone_is_an_error(shop: Any) -> None:
     for row in shop.rows:
         row["sent"] = "kept"
     assert any("all labels are 'kept'" in text for text in shop.check().of("error"))
+
+
+def test_one_number_for_every_label_is_an_error(shop: Any) -> None:
+    for row in shop.rows:
+        row["sent"] = 7.5
+    shop.spec["data"]["label"]["kind"] = "number"
+    shop.spec["gate"] = {}
+    checked = shop.check()
+    assert "train labels are 7.5" in only(checked, "error")
+    assert checked.exit_code == 4
 
 
 def test_constant_missing_numbered_and_identifying_columns_are_told(shop: Any) -> None:

@@ -31,7 +31,8 @@ def check_requirements(ground: Ground) -> Iterator[Finding]:
     lazy = _lazy_scores(ground)
     for number, bound in enumerate(spec.gate.require):
         where = f"gate.require.{number}"
-        yield from _unreachable(where, bound, rows)
+        if bound.metric == "accuracy" and bound.at_least is not None:
+            yield from _unreachable(where, bound.at_least, rows)
         yield from _asks_nothing(where, bound, lazy)
     ground.headline = f"{len(spec.gate.require)} on {rows:,} test rows"
 
@@ -59,25 +60,7 @@ def test_rows(ground: Ground) -> int:
     return seen if found.complete else round(seen * found.total / max(found.seen, 1))
 
 
-def _unreachable(where: str, bound: Requirement, rows: int) -> Iterator[Finding]:
-    metric = METRICS[bound.metric]
-    limit = bound.at_least if bound.at_least is not None else bound.at_most
-    if limit is None:
-        return
-    if (bound.at_least is None) == (metric.better == "higher"):
-        right = "at_least" if metric.better == "higher" else "at_most"
-        text = f"received {'at_most' if bound.at_least is None else 'at_least'}: it refuses models for being good"
-        yield warning(where, text, f"{metric.name} is better when {metric.better}: say {right}")
-    elif limit > 1 if metric.better == "higher" else limit < 0:
-        best = "1" if metric.better == "higher" else "0"
-        yield error(
-            where, f"received {limit:g}, and no {metric.name} is better than {best}", "give one that can be", HELD
-        )
-    elif metric.name == "accuracy":
-        yield from _accuracy(where, limit, rows)
-
-
-def _accuracy(where: str, limit: float, rows: int) -> Iterator[Finding]:
+def _unreachable(where: str, limit: float, rows: int) -> Iterator[Finding]:
     surely = wilson(rows, rows)[0]
     if surely >= limit:
         return

@@ -35,10 +35,6 @@ def check_label(ground: Ground) -> Iterator[Finding]:
     else:
         values = np.frombuffer(found.rows.numbers)
         ground.headline = f"{values.min():g} to {values.max():g}, mean {values.mean():g}"
-        if values.min() == values.max() and found.complete:
-            yield warning(
-                "data.label", f"every label is {values[0]:g}: there is nothing to learn", "look at label.column"
-            )
     if len(found.rows) >= FEWEST:
         yield from _leaks(ground, found)
 

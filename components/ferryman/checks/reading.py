@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ferryman.artifacts.resolved import check_size
 from ferryman.checks.finding import DATA, Finding, error, from_error, note, problem, warning
 from ferryman.checks.ground import Ground, given
 from ferryman.checks.scan import ENOUGH_BAD, LABEL, BadCells, Scanned, scan
@@ -29,6 +30,7 @@ def check_spec(ground: Ground) -> Iterator[Finding]:
     elif draft.spec is not None:
         ground.spec = draft.spec
         ground.headline = f"{draft.spec.name}: {draft.spec.model.kind}, {len(draft.spec.data.features)} features"
+        check_size(draft.spec)
 
 
 def check_source(ground: Ground) -> Iterator[Finding]:

@@ -126,7 +126,7 @@ class Scanner:
                 self._columns[name] = columns
                 if self._position is not None:
                     self._tried(columns.refuse, self._position)
-        rows = Rows(key=key_names(header, self._key))
+        rows = Rows(header=header, key=key_names(header, self._key))
         self.found = Scanned(header, rows, size, absent=self._absent, labelled=self._position is not None)
 
     def _tried(self, make: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | None:

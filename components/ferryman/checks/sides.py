@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ferryman.checks.finding import DATA, Finding, error, note, warning
+from ferryman.checks.finding import DATA, Finding, error, from_error, note, warning
 from ferryman.checks.ground import Ground, given
 from ferryman.data.split import SIDES
-from ferryman.steps.prepare.sides import Divided, divide
+from ferryman.errors import DataError
+from ferryman.steps.prepare.rows import Rows
+from ferryman.steps.prepare.sides import Divided, check_numbers, divide
 
 
 def check_sides(ground: Ground) -> Iterator[Finding]:
@@ -29,9 +31,18 @@ def check_sides(ground: Ground) -> Iterator[Finding]:
     if not empty:
         ground.divided = divided
     yield from _classes(divided, found.complete)
+    if divided.classes is None and found.complete and "train" not in empty:
+        yield from _numbers(divided, found.rows)
     if split.kind == "exact":
         yield from _repeated(divided, found.complete)
     yield from _batch(ground, sizes["train"] * found.total // max(found.seen, 1))
+
+
+def _numbers(divided: Divided, rows: Rows) -> Iterator[Finding]:
+    try:
+        check_numbers(divided.train_numbers(rows), "data.label")
+    except DataError as failure:
+        yield from_error(failure, advice="look at label.column")
 
 
 def _classes(divided: Divided, complete: bool) -> Iterator[Finding]:
