@@ -27,7 +27,7 @@ def lower_bound(rows: int, gained: int, lost: int) -> float:
 
 def promoted_share(rows: int, differing: float, may_lose: float, retrainings: int = 1000) -> float:
     """How many of so many equally good retrainings the gate would promote."""
-    draw = np.random.default_rng(3)
+    draw = np.random.default_rng(4)
     # Rows are alike to the bound: equal counts are judged once.
     known: dict[tuple[int, int], bool] = {}
     promoted = 0
@@ -63,10 +63,10 @@ def test_it_agrees_too_where_many_rows_differ_and_the_bound_is_resampled(
 
 
 def test_above_fifty_differing_rows_the_resampled_bound_turns_where_the_estimate_says() -> None:
-    from ferryman.metrics.power import _gains_resampled
+    from ferryman.metrics.power import _turning_point
 
-    (needed,) = _gains_resampled(np.array([64]), 200, 0.05).tolist()
-    assert lower_bound(200, needed - 2, 64 - needed + 2) < -0.05 <= lower_bound(200, needed + 2, 64 - needed - 2)
+    (turning,) = _turning_point(np.array([64]), 200, 0.05).tolist()
+    assert lower_bound(200, turning - 3, 64 - turning + 3) < -0.05 <= lower_bound(200, turning + 3, 64 - turning - 3)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ferryman.metrics.intervals import FEW, Z_ONE_SIDED, exact_lower_bound
+from ferryman.metrics.intervals import FEW, RESAMPLES, Z_ONE_SIDED, exact_lower_bound
 
 ENOUGH: Final = 0.8
 """The power that is aimed at. Source: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, section 2.4."""
@@ -28,6 +28,9 @@ seeds of one spec: MNIST 0.5 to 0.8, digits 0.5 to 1.0, penguins 0; two independ
 ALIKE: Final = 0.95
 """Correlation of the errors that two equally good regressions make on the same rows; measured between seeds: 0.96 to 0.98.
 Lower is more cautious."""
+
+WINDOW: Final = 40
+"""Rows gained round the turning point for which the luck of a bootstrap is worked out; it reaches 0.1 deviations far."""
 
 LOSS_SPREAD: Final = 4.0
 """Deviation of a row's difference in log loss, in mean log losses: few rows carry most of it (measured: 1.4 to 5)."""
@@ -100,11 +103,8 @@ def power(rivals: Rivals, rows: int, may_lose: float) -> float:
     least, most = (int(edge) for edge in binom.interval(1 - 1e-9, rows, rivals.spread))
     few = np.arange(least, min(most, FEW) + 1)
     many = np.arange(max(least, FEW + 1), most + 1)
-    needed = np.concatenate([_gains_exact(few, rows, may_lose), _gains_resampled(many, rows, may_lose)])
-    counts = np.concatenate([few, many])
-    # Of the differing rows of two equally good models each is right on half: a fair coin.
-    promoted = binom.sf(needed - 1, counts, 0.5)
-    return float(min(1.0, np.sum(binom.pmf(counts, rows, rivals.spread) * promoted)))
+    promoted = np.concatenate([_promoted_exact(few, rows, may_lose), _promoted_resampled(many, rows, may_lose)])
+    return float(min(1.0, np.sum(binom.pmf(np.concatenate([few, many]), rows, rivals.spread) * promoted)))
 
 
 def rows_for(rivals: Rivals, may_lose: float, wanted: float = ENOUGH) -> int | None:
@@ -124,29 +124,48 @@ def margin_for(rivals: Rivals, rows: int, wanted: float = ENOUGH) -> float | Non
     return _bisect(lambda margin: power(rivals, rows, margin) >= wanted, 0.0, 1.0, 0.01)
 
 
-def _gains_exact(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
-    """For each number of differing rows, on how many of them the candidate must be the one that is right."""
+def _promoted_exact(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
+    """The probability of a promotion for each number of differing rows, where the exact bound decides."""
+    from scipy.stats import binom
+
     needed, gained = [], 0
     for count in counts.tolist():
         # It never falls: with the gains of a smaller count one more row is lost, and the bound lies lower.
         while gained <= count and exact_lower_bound(gained, count - gained, rows) < -may_lose:
             gained += 1
         needed.append(gained)
-    return np.array(needed, dtype=np.int64)
+    # Of the differing rows of two equally good models each is right on half: a fair coin.
+    chances: np.ndarray = binom.sf(np.array(needed, dtype=np.int64) - 1, counts, 0.5)
+    return chances
 
 
-def _gains_resampled(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
-    """The same where the bound is the 5 % quantile of a bootstrap: difference - z * its deviation.
+def _promoted_resampled(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
+    """The same where the 5 % quantile of a bootstrap decides.
 
-    Resampled differences are whole numbers of rows: their quantile is at least -may_lose when the normal one lies above
-    the middle between the last row that is allowed and the next.
+    A resampled difference is a whole number of rows, about normal round the one that was found. Promoted is who has
+    fewer than 5 % of the resamples below what is allowed, and with so few resamples that is partly luck.
     """
-    room = (math.floor(may_lose * rows + 1e-9) + 0.5) / rows
+    from scipy.special import ndtr
+    from scipy.stats import binom
+
+    gained = _turning_point(counts, rows, may_lose)[:, None] + np.arange(-WINDOW, WINDOW + 1)[None]
+    difference = 2 * gained - counts[:, None]
+    deviation = np.sqrt(np.maximum(counts[:, None] - difference**2 / rows, 1.0))
+    allowed = -math.floor(may_lose * rows + 1e-9)
+    below = ndtr((allowed - 0.5 - difference) / deviation)
+    promoted = binom.cdf(math.ceil(RESAMPLES * 0.05) - 1, RESAMPLES, below)
+    found = binom.pmf(gained, counts[:, None], 0.5)
+    chances: np.ndarray = (found * promoted).sum(axis=1) + binom.sf(gained[:, -1], counts, 0.5)
+    return chances
+
+
+def _turning_point(counts: np.ndarray, rows: int, may_lose: float) -> np.ndarray:
+    """For each number of differing rows, how many the candidate must gain for the bound to reach -may_lose."""
     a, share = Z_ONE_SIDED**2 / rows, counts / rows
-    # (d + room)^2 >= z^2 (share - d^2) / n, solved for the difference d.
-    root = np.sqrt(np.maximum((1 + a) * a * share - a * room**2, 0.0))
-    difference = (root - room) / (1 + a)
-    return np.maximum(np.ceil((counts + rows * difference) / 2), 0).astype(np.int64)
+    # (d + may_lose)^2 = z^2 (share - d^2) / n, solved for the difference d.
+    root = np.sqrt(np.maximum((1 + a) * a * share - a * may_lose**2, 0.0))
+    turning: np.ndarray = np.round((counts + rows * (root - may_lose) / (1 + a)) / 2).astype(np.int64)
+    return turning
 
 
 def _f1_scale(value: float, shares: Sequence[float]) -> float:
