@@ -189,3 +189,12 @@ def test_rows_needed_really_decide() -> None:
     # The bound's distance 0.03 must shrink to 0.015: four times as many rows.
     assert rows_needed(found, may_lose=0.02, rows=250) == pytest.approx(1000, abs=1)
     assert rows_needed(found, may_lose=0.005, rows=250) is None
+
+
+def test_a_bound_of_whole_rows_is_that_number_and_not_what_floats_make_of_it() -> None:
+    sure = np.array([[0.9, 0.1], [0.1, 0.9]])
+    candidate, champion = np.zeros(400, dtype=int), np.zeros(400, dtype=int)
+    place = np.random.default_rng(1).permutation(400)
+    champion[place[:30]], candidate[place[30:60]] = 1, 1
+    found = compare("accuracy", np.zeros(400, dtype=int), sure[candidate], sure[champion])
+    assert found.lower == -12 / 400
