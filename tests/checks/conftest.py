@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.checks = folder, 0
+        self.ground: Ground | None = None
         self.rows = orders()
         self.spec: dict[str, Any] = {
             "spec": 1,
@@ -107,11 +109,16 @@ class Shop:
         work = self.folder / f"work-{self.checks}"
         work.mkdir()
         group = str(self.home / "groups" / "local")
-        ground = Ground(Request(spec=str(self.write()), home=str(self.home), group=group, **request), work)
+        self.ground = ground = Ground(
+            Request(spec=str(self.write()), home=str(self.home), group=group, **request), work
+        )
         return Checked(ground, list(run_stages(stages, ground)))
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
+def shop(tmp_path: Path) -> Iterator[Shop]:
     """A shop in which nothing is wrong."""
-    return Shop(tmp_path)
+    shop = Shop(tmp_path)
+    yield shop
+    if shop.ground:
+        shop.ground.exits.close()

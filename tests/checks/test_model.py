@@ -120,3 +120,50 @@ def test_time_memory_and_disk_are_estimated(shop: Any) -> None:
     checked = shop.check((*upto("export"), *(stage for stage in STAGES if stage.name in {"cost", "disk"})))
     assert any("a run of this spec: about" in text and "of memory" in text for text in checked.of("note"))
     assert "needed" in checked.headline("disk")
+
+
+def own_model(shop: Any, body: str) -> None:
+    """A package of the shop's own, whose model is built by these lines."""
+    package = shop.folder / "shopcode"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    lines = [
+        "import keras",
+        "import ferryman",
+        "",
+        "class Small(ferryman.Model):",
+        "    def build(self, inputs, context):",
+    ]
+    (package / "model.py").write_text("\n".join([*lines, *(f"        {line}" for line in body.splitlines())]) + "\n")
+    shop.spec["code"] = {"path": "shopcode"}
+    shop.spec["model"] = {"kind": "shopcode.model:Small"}
+
+
+def test_a_model_of_ones_own_goes_the_same_road(shop: Any) -> None:
+    own_model(
+        shop,
+        "hidden = keras.layers.Concatenate()(list(context.encoded.values()))\n"
+        "return keras.Model(inputs, keras.layers.Dense(len(context.classes), activation='softmax')(hidden))",
+    )
+    checked = shop.check(upto("export"))
+    assert checked.of("error") == []
+    assert checked.headline("code") == "the package shopcode"
+    assert "both loaders" in checked.headline("export")
+
+
+def test_a_mistake_in_code_of_ones_own_is_told_with_file_and_line(shop: Any) -> None:
+    own_model(shop, "hidden = 1\nreturn keras.Model(inputs, hiden)")
+    checked = shop.check(upto("export"))
+    (found,) = checked.of("error")
+    assert found.startswith("shopcode/model.py:7: ")
+    assert "hiden" in found
+    assert checked.exit_code == 2
+    assert checked.headline("power"), "what does not need the code is looked at all the same"
+
+
+def test_a_package_that_is_not_there_stops_only_the_model(shop: Any) -> None:
+    own_model(shop, "return 1")
+    shop.spec["code"] = {"path": "elsewhere/shopcode"}
+    checked = shop.check(upto("training"))
+    assert "elsewhere" in checked.of("error")[0]
+    assert checked.headline("sample") == "it needs a package that can be imported"

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 from ferryman.checks.scan import class_shares, scan
-from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit
+from ferryman.data.options import ClassLabel, CsvFormat, ExactSplit, HashSplit, ParquetFormat
 from ferryman.features import CategoryOptions, NumberOptions
 from ferryman.steps.prepare.rows import Reading
 
@@ -89,3 +89,18 @@ def test_a_partly_read_file_claims_no_missing_class(shop: Any) -> None:
     assert checked.of("error") == []
     assert any("the first 2,048 and" in text for text in checked.of("note"))
     assert any("classes 'back', 'kept'" in text for text in checked.of("note"))
+
+
+def test_a_parquet_file_is_read_the_same_and_names_rows(tmp_path: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"size": ["1", "x", "3"] * 800, "colour": ["red"] * 2400, "plant": ["a", "b", "a"] * 800})
+    pq.write_table(table, tmp_path / "plants.parquet")
+    form = ParquetFormat(kind="parquet")
+    reading = Reading(form, READING.features, READING.label, READING.split)
+    with (tmp_path / "plants.parquet").open("rb") as stream:
+        found = scan(stream, None, "plants.parquet", reading, 0.0)
+    assert (found.seen, found.total, found.complete) == (2048, 2400, False)
+    assert found.bad["size"].first.row == 2
+    assert found.line(1) == "row 3"

@@ -30,8 +30,7 @@ def main() -> None:
                 told.write(news.model_dump_json(by_alias=True) + "\n")
                 told.flush()
     finally:
-        if ground.server:
-            ground.server.stop()
+        ground.exits.close()
 
 
 if __name__ == "__main__":

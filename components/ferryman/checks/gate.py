@@ -41,6 +41,11 @@ def check_power(ground: Ground) -> Iterator[Finding]:
     """How often a model that is just as good as the champion would be promoted."""
     spec, rows = given(ground.spec), test_rows(ground)
     margin = spec.gate.champion
+    if ground.rivals is None and margin.metric not in METRICS:
+        ground.headline = (
+            f"{margin.metric} is a metric of your own: nothing is known of it before two models were compared"
+        )
+        return
     rivals = ground.rivals or guessed_rivals(margin.metric, _expected(ground), _shares(ground))
     chance = power(rivals, rows, margin.may_lose)
     said = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,6 +56,9 @@ class Ground:
     data: Data | None = None
     """The block `data`, also where the rest of the spec is wrong."""
 
+    code: bool | None = None
+    """True once the user's own package, if there is one, can be imported."""
+
     scan: Scanned | None = None
     divided: Divided | None = None
     """Which row falls on which side; only where there are rows on each."""
@@ -77,6 +81,9 @@ class Ground:
 
     seconds: dict[str, float] = field(default_factory=dict)
     """What each stage took, by its name."""
+
+    exits: ExitStack = field(default_factory=ExitStack)
+    """What must be undone once all checks have ended."""
 
     @property
     def reading(self) -> Reading:

@@ -111,6 +111,7 @@ def check_export(ground: Ground) -> Iterator[Finding]:
 def start_beside(ground: Ground) -> Iterator[Finding]:
     """Start a server without a model, which is asked once there is one."""
     ground.server = start_server([], folder=ground.work / "server", wait=False)
+    ground.exits.callback(ground.server.stop)
     ground.headline = f"{ground.server.description} starts meanwhile"
     yield from ()
 

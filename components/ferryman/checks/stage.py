@@ -17,6 +17,7 @@ from ferryman.process import one_line
 NEEDS: Final = {
     "spec": "a spec without mistakes",
     "data": "a block `data` without mistakes",
+    "code": "a package that can be imported",
     "scan": "rows that can be read",
     "divided": "rows on each side of the split",
     "examples": "a sample of the rows",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ferryman.checks.champion import check_champion
+from ferryman.checks.code import check_code
 from ferryman.checks.conversion import check_conversion
 from ferryman.checks.estimate import check_cost, check_disk, check_ports
 from ferryman.checks.features import check_features
@@ -24,7 +25,8 @@ STAGES: Final = (
     Stage("champion", check_champion, ("spec", "scan")),
     Stage("requirements", check_requirements, ("spec", "divided")),
     Stage("power", check_power, ("spec", "divided")),
-    Stage("sample", check_sample, ("spec", "scan")),
+    Stage("code", check_code, ("spec",)),
+    Stage("sample", check_sample, ("spec", "scan", "code")),
     Stage("server", start_beside, ("examples",)),
     Stage("training", check_training, ("examples",)),
     Stage("export", check_export, ("training",)),
