@@ -40,7 +40,7 @@ def test_a_bad_row_is_refused_with_line_and_column(user: User) -> None:
 )
 def test_a_source_that_cannot_be_had_is_named(user: User, source: str, code: int, words: str) -> None:
     # An empty folder stands for the package index: the real one may be away, which is another fault than this.
-    user.settings |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(user.folder), "PIP_CONFIG_FILE": "/dev/null"}
+    user.settings |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": user.folder.as_uri(), "PIP_CONFIG_FILE": "/dev/null"}
     spec = flowers(user.folder)
     spec.write_text(spec.read_text().replace("flowers.csv", source))
     said = user.types("run", spec)

@@ -35,7 +35,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    # As a URI: pip splits this variable at spaces.
+    monkeypatch.setenv("PIP_FIND_LINKS", folder.as_uri())
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
 
     def publish(name: str, version: str, files: Files) -> Path:

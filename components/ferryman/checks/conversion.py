@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ferryman.artifacts.evidence import Rung
+from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.checks.finding import HELD, Finding, error, warning
 from ferryman.checks.ground import Ground, given
 
@@ -13,9 +14,16 @@ def check_conversion(ground: Ground) -> Iterator[Finding]:
     """Convert every rung and run it; what it loses says nothing yet, for a model that has learned nothing yet."""
     from ferryman.steps.convert.convert import measure
 
-    spec, work = given(ground.spec), ground.work / "convert"
+    spec, model, work = given(ground.spec), given(ground.model), ground.work / "convert"
+    card = ModelCard.read(model / FILE)
+    if card.core is None:
+        ground.headline = f"nothing to convert: {card.no_core}"
+        if spec.convert.required:
+            advice = "name a core in `model`, or say `convert: {required: false}`"
+            yield error("convert.required", f"{card.no_core}; the run would be held", advice, HELD)
+        return
     work.mkdir()
-    _, rungs, _ = measure(spec, given(ground.examples), given(ground.model), work)
+    _, rungs, _ = measure(spec, given(ground.examples), model, work, card.core.signature)
     ground.headline = ", ".join(
         f"{rung.name} {'failed' if rung.size_bytes is None else f'{rung.size_bytes / 1000:,.0f} kB'}" for rung in rungs
     )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.checks.finding import STEP, Finding, error, from_error, warning
 from ferryman.checks.ground import Ground, given
 from ferryman.data.examples import Examples
 from ferryman.data.options import PinnedSource
 from ferryman.data.split import SIDES, hash_order, row_ids
-from ferryman.errors import StepError
-from ferryman.golden.compare import compare
-from ferryman.golden.golden_set import GoldenSet, Tensors
+from ferryman.errors import FerrymanError, StepError
+from ferryman.golden.golden_set import GoldenSet
+from ferryman.models import SavedOptions
 from ferryman.serving.server import START_LIMIT, await_listening, start_server
+from ferryman.spec.pinning import pin_model
 from ferryman.steps.prepare.prepare import write_sides
 from ferryman.steps.prepare.sides import Divided
 from ferryman.steps.train.train import fit_model, plan_of, write_model
 
 if TYPE_CHECKING:
+    from ferryman.spec import Spec
     from ferryman.steps.prepare.rows import Rows
 
 SAMPLE: Final = 200
@@ -60,6 +64,9 @@ def _anyhow(rows: Rows, classes: list[str] | None) -> Divided:
 def check_training(ground: Ground) -> Iterator[Finding]:
     """Build the model and take two steps, as the spec says to."""
     spec, examples = given(ground.spec), given(ground.examples)
+    if isinstance(spec.model, SavedOptions):
+        yield from _adopt(ground, spec, spec.model)
+        return
     plan = dataclasses.replace(plan_of(spec), epochs=2, steps=1, stop_metric=None)
     try:
         training = fit_model(spec, examples, ground.work / "logs", plan)
@@ -78,34 +85,39 @@ def check_training(ground: Ground) -> Iterator[Finding]:
         yield warning("train.optimizer.learning_rate", text, advice)
 
 
+def _adopt(ground: Ground, spec: Spec, options: SavedOptions) -> Iterator[Finding]:
+    """Take a model that exists, as the step train would; nothing is fitted and nothing exported."""
+    from ferryman.steps.train.adopt import adopt_model
+
+    folder, work = ground.work / "model", ground.work / "adopted"
+    folder.mkdir()
+    work.mkdir()
+    path = Path(ground.request.spec)
+    try:
+        options = pin_model(options, path.resolve().parent, ground.work / "home", "")
+        made = adopt_model(spec, options, given(ground.examples), folder, work)
+    except FerrymanError as failure:
+        yield from_error(failure, "model", "look at what the model's signature wants, and at `model` in the spec")
+        return
+    ground.model, ground.headline = folder, made.headline
+
+
 def check_export(ground: Ground) -> Iterator[Finding]:
     """Export the model, load it in TensorFlow 2 and in a session as the server does, and compare the answers."""
-    from ferryman.model_server.core import Refusal
-    from ferryman.model_server.runtime import SavedModel
-    from ferryman.steps.convert.endpoints import Endpoints
+    from ferryman.steps.train.rehearsal import answers_otherwise
 
     spec, folder = given(ground.spec), ground.work / "model"
-    write_model(spec, given(ground.examples), given(ground.training), folder)
+    card = write_model(spec, given(ground.examples), given(ground.training), folder)
     golden = GoldenSet.read(folder / "golden")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     ground.headline = f"{size / 1000:,.0f} kB; {len(golden)} golden rows answered alike by both loaders"
     ground.model = folder
-    served = spec.gate.served
-    loaders: dict[str, Callable[[], Tensors]] = {
-        "TensorFlow 2": lambda: Endpoints(folder / "saved_model").serve(golden.raw),
-        "a server's session": lambda: SavedModel(folder / "saved_model").run("serving_default", golden.raw),
-    }
-    for name, answered in loaders.items():
-        try:
-            reason = compare(golden.answers, answered(), served.absolute, served.relative).reason
-        except Refusal as refusal:
-            reason = str(refusal)
-        if reason:
-            advice = "look at layers that keep state, draw at random, or hold what is no variable"
-            yield error(
-                f"model, loaded by {name}", f"it does not answer as the model in memory: {reason}", advice, STEP
-            )
-            ground.headline = f"{size / 1000:,.0f} kB; answers otherwise once it is loaded"
+    served = spec.gate.served.scaled(card.scale)
+    reason = answers_otherwise(folder / "saved_model", golden.raw, golden.answers, served.absolute, served.relative)
+    if reason:
+        advice = "look at layers that keep state, draw at random, or hold what is no variable"
+        yield error("model", reason, advice, STEP)
+        ground.headline = f"{size / 1000:,.0f} kB; answers otherwise once it is loaded"
 
 
 def start_beside(ground: Ground) -> Iterator[Finding]:
@@ -118,14 +130,15 @@ def start_beside(ground: Ground) -> Iterator[Finding]:
 
 def check_serving(ground: Ground) -> Iterator[Finding]:
     """Ask a server process for the golden set, over gRPC and REST."""
-    from ferryman.steps.serving_check.check import check_model
+    from ferryman.steps.serving_check.check import Asked, check_model
 
     spec, folder = given(ground.spec), given(ground.model)
-    golden = GoldenSet.read(folder / "golden")
+    golden, card = GoldenSet.read(folder / "golden"), ModelCard.read(folder / FILE)
     server, work = given(ground.server), ground.work / "serving"
     work.mkdir()
     await_listening(server, START_LIMIT)
-    report = check_model(folder / "saved_model", spec.name, golden, spec.gate.served, work, server)
+    asked, tolerance = Asked(spec.name, golden, card.signature), spec.gate.served.scaled(card.scale)
+    report = check_model(folder / "saved_model", asked, tolerance, work, server)
     ground.headline = f"{report.server}: {len(golden)} golden rows over gRPC and REST"
     if report.failure:
         yield error(

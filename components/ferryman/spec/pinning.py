@@ -24,18 +24,26 @@ def pin_spec(path: Path, home: Path) -> Spec:
     if isinstance(spec.code, CodeFolder):
         lock = base / spec.code.requirements if spec.code.requirements is not None else None
         spec = spec.model_copy(update={"code": pin_code(base / spec.code.path, lock, home)})
-    if isinstance(spec.model, SavedOptions) and not isinstance(spec.model.source, PinnedSource):
-        model = spec.model.model_copy(update={"source": _pin_model(spec.model.source, base, home, str(path))})
-        spec = spec.model_copy(update={"model": model})
+    if isinstance(spec.model, SavedOptions):
+        spec = spec.model_copy(update={"model": pin_model(spec.model, base, home, str(path))})
     if isinstance(spec.data.source, PinnedSource):
         return spec
     source = pin(spec.data.source, base, home)
     return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
 
 
-def _pin_model(source: str, base: Path, home: Path, file: str) -> PinnedSource:
+def pin_model(options: SavedOptions, base: Path, home: Path, file: str) -> SavedOptions:
+    """The options with the saved model in the input store below `home`; `base` is the spec's folder, `file` for messages.
+
+    Raises:
+        SpecError: there is no such model. UnavailableError, UsageError: its source cannot be had.
+    """
+    source = options.source
+    if isinstance(source, PinnedSource):
+        return options
     try:
         names = list_folder(source, base)
-        return pin(source, base, home) if names is None else pin_folder(source, base, home, names)
+        pinned = pin(source, base, home) if names is None else pin_folder(source, base, home, names)
+        return options.model_copy(update={"source": pinned})
     except DataError as error:
         raise SpecError("model.source", str(error), file) from error

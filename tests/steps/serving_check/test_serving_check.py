@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -186,9 +187,8 @@ def test_a_server_that_dies_of_the_model_is_a_bad_report_with_its_last_words(
 ) -> None:
     if late:
         monkeypatch.setenv("DIES_LATE", "1")
-    words = (
-        f'case "$1" in --version) echo "dying 1.2"; exit;; esac\nexec {sys.executable} {SUPPORT}/dying_server.py "$@"'
-    )
+    program = shlex.join([sys.executable, f"{SUPPORT}/dying_server.py"])
+    words = f'case "$1" in --version) echo "dying 1.2"; exit;; esac\nexec {program} "$@"'
     monkeypatch.setenv("PATH", f"{script(tmp_path / 'bin', words)}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("FERRYMAN_MODEL_SERVER")
     report, _ = check(seal_model(tmp_path / "model"), tmp_path)

@@ -134,7 +134,9 @@ def _check_export(culprit: Any, model: TrainedModel, raw: Tensors, answers: Tens
         raise wrong(culprit, reason)
 
 
-def answers_otherwise(saved_model: Path, raw: Tensors, answers: Tensors) -> str:
+def answers_otherwise(
+    saved_model: Path, raw: Tensors, answers: Tensors, absolute: float = TOLERANCE, relative: float = TOLERANCE
+) -> str:
     """How a SavedModel's answers differ from those in memory, in TensorFlow 2 or a server's v1 session; empty if they agree."""
     import tensorflow as tf
 
@@ -149,7 +151,7 @@ def answers_otherwise(saved_model: Path, raw: Tensors, answers: Tensors) -> str:
     except Refusal as error:
         return f"a server cannot load and run the exported model: {one_line(error)}"
     for loader, answered in by_loader.items():
-        found = compare(answers, answered, TOLERANCE, TOLERANCE)
+        found = compare(answers, answered, absolute, relative)
         if not found.ok:
             return f"exported, and loaded by {loader}, the model answers otherwise: {found.reason}"
     return ""
