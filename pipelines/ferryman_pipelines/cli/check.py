@@ -63,7 +63,7 @@ def check(
     findings = run_checks(request, told, lambda log: say(log) if words.debug else None)
     code = exit_code_of(findings)
     if skipped := [news.stage for news in stages if news.state == "skipped"]:
-        say(f"  not looked at, because of what is wrong: {', '.join(skipped)}")
+        say(f"  not looked at: {', '.join(skipped)}")
     if output is Format.json:
         show_json(_document(spec, code, stages, findings))
     else:
