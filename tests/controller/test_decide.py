@@ -344,6 +344,35 @@ def test_from_back_the_way_is_free_when_only_the_stable_version_is_in_trouble(ba
     assert (found.phase, found.ended("r2")) == (phase, "Refused" if phase == "idle" else "not yet")
 
 
+@pytest.mark.parametrize("clients", ["any", "labelled"])
+def test_a_person_with_a_reason_replaces_a_stable_version_that_is_in_trouble(clients: str) -> None:
+    found = group(serving(clients=clients), release(2, reason="its files are lost"))
+    found.probe()
+    for _ in range(5):
+        before_commit = found.phase in {"load", "roll0", "roll1"}
+        found.report(state="bad" if before_commit else "ok", bad=1 if before_commit else None)
+    assert (found.ended("r2"), found.part.stable, found.part.previous) == ("Promoted", version(2), version(1))
+
+
+@pytest.mark.parametrize(("reason", "bad"), [("", 1), ("its files are lost", 2), ("its files are lost", None)])
+def test_trouble_of_the_candidate_or_without_a_persons_reason_goes_back(reason: str, bad: int | None) -> None:
+    found = group(serving(), release(2, reason=reason))
+    found.probe()
+    found.report("a", state="bad", bad=bad)
+    assert (found.phase, found.part.tombstones, found.part.stable) == ("back", [2], version(1))
+
+
+def test_after_the_commit_trouble_waits_for_a_person_also_when_a_person_asked() -> None:
+    found = group(serving(), release(2, reason="its files are lost"))
+    found.probe()
+    for _ in range(2):
+        found.report()
+    assert found.phase == "switch"
+    found.report("a", state="bad", bad=2)
+    found.report("b")
+    assert (found.phase, found.ended("r2")) == ("switch", "not yet")
+
+
 def test_a_version_that_was_itself_rolled_back_is_no_way_back() -> None:
     refused = [version(2).content]
     found = group(serving(3, previous=2, refused=refused), rollback("back-1", leaves=3))

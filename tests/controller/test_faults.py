@@ -126,6 +126,25 @@ def test_a_stored_version_whose_byte_flipped_is_not_loaded_after_a_restart_and_a
     assert group.end() == 0
 
 
+def test_a_stable_version_whose_files_are_lost_is_replaced_by_a_person_with_a_reason_and_by_nobody_else(
+    group: Any, artifact: Build
+) -> None:
+    group.release(artifact(1.0))
+    group.start()
+    assert group.ended("run1-1").state == "Promoted"
+    group.until(lambda: group.part().phase == "idle")
+    assert group.end() == 0
+    shutil.rmtree(group.folder / "store" / "adder" / "1")
+    group.start()
+    refused = group.ended(group.release(artifact(2.0)))
+    assert (refused.state, "version 1 cannot be loaded" in refused.why) == ("Refused", True)
+    group.until(lambda: group.part().phase == "idle")
+    assert group.ended(group.release(artifact(4.0), reason="its files are lost")).state == "Promoted"
+    assert group.answer(label="stable") == (4.0, 3)
+    group.until(lambda: group.part().phase == "idle")
+    assert group.end() == 0
+
+
 @pytest.mark.parametrize("option", ["--grpc-port", "--rest-port"])
 def test_a_taken_port_is_a_clear_error_with_exit_code_7_and_nothing_half_started(option: str, group: Any) -> None:
     with socket.socket() as taken:

@@ -154,6 +154,16 @@ def test_wrong_golden_answers_are_bad_and_the_label_stays() -> None:
     assert (done.kind, done.why) == ("bad", "version 2: value differs")
 
 
+def test_a_candidate_is_proven_before_the_stable_version_that_cannot_be_loaded_is_told() -> None:
+    torn = {"startup": None, "label": None, "label_config": None, "broken": {1: "files are lost"}}
+    loaded = seen(aspired={2}, versions={2: AVAILABLE}, proven=set(), **torn)
+    assert act(want(1, 2), loaded) == ("prove", frozenset({2}), None)
+    proven = seen(aspired={2}, versions={2: AVAILABLE}, proven={2}, **torn)
+    assert converge(want(1, 2), proven) == Act("bad", frozenset({1}), why="version 1 cannot be loaded: files are lost")
+    wrong = seen(aspired={2}, versions={2: AVAILABLE}, disproven={2: "value differs"}, **torn)
+    assert converge(want(1, 2), wrong) == Act("bad", frozenset({2}), why="version 2: value differs")
+
+
 def test_torn_files_are_bad_and_are_never_loaded() -> None:
     done = converge(want(1, 2), seen(broken={2: "weights.bin is altered"}))
     assert (done.kind, done.why) == ("bad", "version 2 cannot be loaded: weights.bin is altered")

@@ -160,31 +160,49 @@ def _advance(view: View, name: str, part: ModelPart) -> ModelPart | None:
     if part.phase == "probe":
         return _probed(view, name, part)
     reports = _reports(view, name, part)
-    bad = next((f"{replica}: {report.why}" for replica, report in reports.items() if report.state == "bad"), None)
+    bad = next(
+        (
+            f"{replica}: {r.why}"
+            for replica, r in reports.items()
+            if r.state == "bad" and not _overlooked(view, part, r)
+        ),
+        None,
+    )
     if bad and part.phase in BEFORE_COMMIT:
         number = part.candidate.number if part.candidate else None
         return go_back(part, Ended(state="Refused", why=bad, version=number))
-    if (bad and part.phase != "back") or not _satisfied(view.record, part, reports):
+    if (bad and part.phase != "back") or not _satisfied(view, part, reports):
         # After the commit a bad report waits for a person or a reversal: the way forward drops nothing by itself.
         return None
     return _next(view, part)
 
 
-def _satisfied(record: GroupRecord, part: ModelPart, reports: Mapping[str, ModelReport]) -> bool:
-    asked = record.replicas[:1] if part.phase == "roll0" else record.replicas
-    return all(replica in reports and _has_done(reports[replica], part) for replica in asked)
+def _satisfied(view: View, part: ModelPart, reports: Mapping[str, ModelReport]) -> bool:
+    asked = view.record.replicas[:1] if part.phase == "roll0" else view.record.replicas
+    return all(replica in reports and _has_done(view, part, reports[replica]) for replica in asked)
 
 
-def _has_done(report: ModelReport, part: ModelPart) -> bool:
+def _has_done(view: View, part: ModelPart, report: ModelReport) -> bool:
     """Whether a server is where the phase leads; from back it is also when its only trouble is the stable version.
 
     That the candidate has left is then true all the same, and only from idle a way out of the trouble can start.
     """
     if report.state == "ok":
         return True
-    return (
-        part.phase == "back" and report.bad is not None and part.stable is not None and report.bad == part.stable.number
-    )
+    return _stable_alone(part, report) if part.phase == "back" else _overlooked(view, part, report)
+
+
+def _overlooked(view: View, part: ModelPart, report: ModelReport) -> bool:
+    """Whether a server's only trouble is the stable version while a person, with a reason, replaces that very one.
+
+    The candidate is then loaded and proven there. A run's own release goes back: it was compared with what is lost.
+    """
+    asked = next((release for release in view.releases if release.name == part.release), None)
+    return part.phase in BEFORE_COMMIT and _stable_alone(part, report) and asked is not None and bool(asked.reason)
+
+
+def _stable_alone(part: ModelPart, report: ModelReport) -> bool:
+    return report.bad is not None and part.stable is not None and report.bad == part.stable.number
 
 
 def _next(view: View, part: ModelPart) -> ModelPart | None:

@@ -127,7 +127,8 @@ def _load(want: Targets, seen: Observed) -> Act | None:
 
 
 def _prove(want: Targets, seen: Observed) -> Act | None:
-    for number in sorted(want.required):
+    # The stable version comes last: when it alone is bad, whoever hears of it knows that all others are proven.
+    for number in sorted(want.required, key=lambda number: (number == want.label, number)):
         if number in seen.broken:
             return Act("bad", frozenset({number}), why=f"version {number} cannot be loaded: {seen.broken[number]}")
         if number in seen.disproven:
