@@ -26,7 +26,9 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["init", "check", "run", "runs", "serve", "predict", "rollback", "compile", "spec"])
+@pytest.mark.parametrize(
+    "command", ["init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "compile", "spec"]
+)
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:
     said = User(tmp_path).types(command, "--help")
     assert said.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -232,3 +233,16 @@ class Verdict(Evidence):
     content: str
     reasons: list[Reason]
     rows_needed: int | None = None
+
+
+def check_judged(model: Digest, documents: Mapping[str, Digest]) -> None:
+    """Refuse documents (name -> the model that it judges) that do not all speak of the model `model`.
+
+    Raises:
+        ArtifactError: one judges another; it names the document.
+    """
+    for name, judged in documents.items():
+        if judged != model:
+            raise ArtifactError(
+                f"{name} judges the model {judged[:12]}, expected {model[:12]}: run the gate again", name
+            )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from ferryman.artifacts.evidence import Evidence
 from ferryman.artifacts.fragment import End, Failure, Fragment
+from ferryman.artifacts.promotion import Promotion
 from ferryman.artifacts.run_store import RECORD, Run
 from ferryman.errors import ArtifactError
 from ferryman.storage.local import atomic_write
@@ -77,11 +78,20 @@ class RunRecord(Evidence):
     release: dict[str, Any] | None = None
     """name, terminal, version, why of the release, as far as the rollout got."""
 
+    promotions: list[Promotion] = []
+    """What people decided against the gate since; the outcome stays what the run itself came to."""
+
     steps: list[Fragment] = []
 
 
-def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], end: End | None) -> RunRecord:
-    """The record of `run`; the same fragments, request and end always give the same record."""
+def merge(
+    run: str,
+    fragments: Iterable[Fragment],
+    request: Mapping[str, Any],
+    end: End | None,
+    promotions: Sequence[Promotion] = (),
+) -> RunRecord:
+    """The record of `run`; the same fragments, request, end and promotions always give the same record."""
     steps = [step for step in fragments if step.state != "stale"]
     by_name = {step.step: step for step in steps}
     resolved = by_name["resolve"].facts if "resolve" in by_name else {}
@@ -100,13 +110,14 @@ def merge(run: str, fragments: Iterable[Fragment], request: Mapping[str, Any], e
         overrides=_mapping(resolved.get("overrides", request.get("overrides"))),
         verdict=_verdict(by_name) or None,
         release=by_name["rollout"].facts or None if "rollout" in by_name else None,
+        promotions=list(promotions),
         steps=steps,
     )
 
 
 def write_record(run: Run) -> RunRecord:
     """Merge what lies in the run's folder into `record.json`; the same again is harmless."""
-    record = merge(run.id, run.fragments(), run.request(), run.end())
+    record = merge(run.id, run.fragments(), run.request(), run.end(), run.promotions())
     run.folder.mkdir(parents=True, exist_ok=True)
     atomic_write(run.folder / RECORD, f"{record.model_dump_json(indent=1)}\n".encode())
     return record
@@ -123,7 +134,7 @@ def read_record(run: Run) -> RunRecord:
         # Only runs of this command line leave a request: of any other nobody here can say whether it lives.
         last = max((step.ended or step.started for step in fragments), default="")
         end = End(state="INTERRUPTED", reason="it was killed: nobody runs it any more", at=last)
-    return merge(run.id, fragments, run.request(), end)
+    return merge(run.id, fragments, run.request(), end, run.promotions())
 
 
 def _outcome(steps: Mapping[str, Fragment], failed: Fragment | None, end: End | None) -> Outcome:

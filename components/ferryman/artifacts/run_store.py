@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from contextlib import AbstractContextManager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ferryman.artifacts.fragment import End, Fragment
+from ferryman.artifacts.promotion import Promotion
 from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec.targets import STEPS
 from ferryman.storage.local import atomic_write
@@ -66,6 +68,18 @@ class Run:
             return End.read(self.folder / "ended.json")
         except ArtifactError:
             return None
+
+    def write_promotion(self, promotion: Promotion) -> None:
+        """Leave `promotions/RELEASE.json`: what a person decided against the gate, and later how it ended."""
+        self._write(f"promotions/{promotion.release}.json", promotion.model_dump_json(indent=1))
+
+    def promotions(self) -> list[Promotion]:
+        """All readable decisions of people against this run's gate, oldest first."""
+        found = []
+        for path in (self.folder / "promotions").glob("*.json"):
+            with contextlib.suppress(ArtifactError):
+                found.append(Promotion.read(path))
+        return sorted(found, key=lambda promotion: (promotion.at, promotion.release))
 
     def reopen(self) -> None:
         """Forget how it ended, and the record of that: the run goes on."""

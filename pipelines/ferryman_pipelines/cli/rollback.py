@@ -14,15 +14,12 @@ import typer
 from ferryman.artifacts.record import EXIT_CODES, TERMINAL
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ConflictError, UnavailableError, UsageError
-from ferryman.serving.record import Ended, GroupRecord, ModelPart, known_group
+from ferryman.serving.record import GroupRecord, ModelPart, known_group
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 
 ADOPTION = 60.0
 """Seconds in which a lost record must be back: no agent waits for anything but its own look."""
-
-LIMIT = 600.0
-"""Seconds that the way back may take; it loads one version."""
 
 
 def rollback(
@@ -38,6 +35,7 @@ def rollback(
     Example: ferryman rollback mnist --reason "complaints about sevens"
     """
     from ferryman.serving.release import Release, create_release
+    from ferryman_pipelines.runners.serving import wait_for
 
     folder = home().group(group)
     if not reason.strip():
@@ -101,19 +99,3 @@ def adopted(folder: Path) -> GroupRecord | None:
             attend()
             time.sleep(0.1)
     return known_group(folder)
-
-
-def wait_for(folder: Path, release: str) -> Ended:
-    """How the release ended; the group process is started while nobody runs the group."""
-    from ferryman.controller.group import ensure_group
-    from ferryman.serving.release import read_end
-
-    deadline = time.monotonic() + LIMIT
-    with ensure_group(folder, folder / "group.log") as attend:
-        while time.monotonic() < deadline:
-            end = read_end(folder, release)
-            if end:
-                return end
-            attend()
-            time.sleep(0.1)
-    raise UnavailableError(f"{release} has not ended within {LIMIT:.0f} s; it goes on with `ferryman serve`")

@@ -43,7 +43,7 @@ def summary(record: RunRecord, home: Home) -> str:
         lines.append(f"  why: {record.reason}")
     lines += _reasons(record)
     lines += _release(record)
-    lines += _serves(record)
+    lines += _promotions(record) or _serves(record)
     lines += ["", *_next(record)]
     folder = home.runs / record.run
     lines.append(f"  all of it: {program()} runs show {record.run} (folder: {folder})")
@@ -60,8 +60,8 @@ def table(records: Sequence[RunRecord]) -> str:
     """`ferryman runs`: one line a run."""
     lines = [f"{'RUN':<34}{'STARTED':<22}{'OUTCOME':<14}{'VERSION':<9}{'TOOK':>8}"]
     for record in records:
-        version = str((record.release or {}).get("version", "") or "")
-        lines.append(f"{record.run:<34}{record.started[:19]:<22}{record.outcome:<14}{version:<9}{_took(record):>8}")
+        took, version = _took(record), _version(record)
+        lines.append(f"{record.run:<34}{record.started[:19]:<22}{record.outcome:<14}{version:<9}{took:>8}")
     return "\n".join(lines)
 
 
@@ -90,6 +90,26 @@ def _release(record: RunRecord) -> list[str]:
     return [f"  release {release.get('release', '')} ended {release['terminal']}{why}"]
 
 
+def _promotions(record: RunRecord) -> list[str]:
+    """What people decided against the gate since."""
+    lines = []
+    for found in record.promotions:
+        version = f" as version {found.version}" if found.version else ""
+        why = f": {found.why}" if found.why else ""
+        ended = f"ended {found.terminal}{version}{why}" if found.terminal else "has not ended as far as anybody saw"
+        lines += [
+            f"  {found.by} promoted it despite that, {found.at[:19]}Z: {found.reason}",
+            f"  release {found.release} {ended}",
+        ]
+    return lines
+
+
+def _version(record: RunRecord) -> str:
+    """The version that the run's model got, from its own release or by a person's word."""
+    given = [found.version for found in record.promotions if found.terminal == "Promoted"]
+    return str((given[-1:] or [(record.release or {}).get("version")])[0] or "")
+
+
 def _serves(record: RunRecord) -> list[str]:
     """What serves after a run that changed nothing."""
     resolve = next((step for step in record.steps if step.step == "resolve"), None)
@@ -101,11 +121,14 @@ def _serves(record: RunRecord) -> list[str]:
 
 def _next(record: RunRecord) -> list[str]:
     name, ferryman = record.name, program()
-    if record.outcome == "promoted":
+    if record.outcome == "promoted" or any(found.terminal == "Promoted" for found in record.promotions):
         serve, predict = f"{ferryman} serve", f"{ferryman} predict {name} FILE"
         return [f"  next: {serve:<{len(predict)}}  (serves it here)", f"        {predict}  (asks it)"]
     if record.outcome in {"held", "insufficient"}:
-        return ["  next: change the model or the data, or the bounds under `gate` in the spec, and run it again"]
+        return [
+            "  next: change the model or the data, or the bounds under `gate` in the spec, and run it again",
+            f'        {ferryman} promote {record.run} --despite-hold --reason "..."   (releases it all the same)',
+        ]
     if record.outcome == "nothing_new":
         return ["  next: nothing; another seed, other data or another model would make another candidate"]
     if record.outcome in {"refused", "superseded"}:

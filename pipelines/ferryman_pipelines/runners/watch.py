@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 
 from ferryman.artifacts.fragment import End, Fragment
 from ferryman.artifacts.record import RunRecord, write_record
@@ -18,6 +16,7 @@ from ferryman.errors import FerrymanError, InterruptedRunError
 from ferryman.process import Finished, one_line, spawn
 from ferryman_pipelines.runners.request import FILE, RunRequest
 from ferryman_pipelines.runners.serving import Rollout
+from ferryman_pipelines.runners.signals import sigterm_interrupts
 from ferryman_pipelines.runners.warm import ENVIRONMENT, warm_steps
 
 PAUSE = 0.1
@@ -39,7 +38,7 @@ def watch(
         UnavailableError: somebody else runs it.
     """
     run = Run(request.folder, request.run)
-    with run.lock(), _signals():
+    with run.lock(), sigterm_interrupts():
         run.reopen()
         run.write_end(_end(lambda: _orchestrate(request, run, tell, warn, isolate)))
         return write_record(run)
@@ -101,17 +100,3 @@ class Told:
                 self._known[fragment.step] = fragment
                 if fragment.state in {"done", "failed"}:
                     self._tell(fragment)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM stops a run as Ctrl-C does: with its record written."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise InterruptedRunError(f"stopped by {signal.Signals(number).name}")
-
-    earlier = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ferryman.artifacts.evidence import Conversion, ServingCheck, Verdict
+from ferryman.artifacts.evidence import Conversion, ServingCheck, Verdict, check_judged
 from ferryman.artifacts.manifest import digest_of
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
@@ -75,11 +75,7 @@ def check_evidence(model: str, conversion: Path, check: Path, verdict: Path) -> 
         "conversion.json": Conversion.read(conversion / "conversion.json").model,
         "serving_check.json": ServingCheck.read(check / "serving_check.json").model,
     }
-    for name, judged in documents.items():
-        if judged != model:
-            raise ArtifactError(
-                f"{name} judges the model {judged[:12]}, expected {model[:12]}: run the gate again", name
-            )
+    check_judged(model, documents)
 
 
 def headline(release: Release, end: Ended) -> str:
