@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ferryman.data.options import PinnedSource as FromOptions
-from ferryman.errors import ArtifactError, DataError, UsageError
-from ferryman.storage.inputs import PinnedSource, open_pinned, pin
+from ferryman.errors import ArtifactError, DataError, UnavailableError, UsageError
+from ferryman.storage.inputs import PinnedSource, forget, open_pinned, pin
+from ferryman.storage.lock import share
 
 CONTENT = b"a,b\n1,2\n"
 
@@ -39,14 +40,41 @@ def test_relative_paths_start_at_the_spec_and_absolute_ones_do_not(tmp_path: Pat
     assert stored(absolute, tmp_path / "home").read_bytes() == b"elsewhere"
 
 
-def test_pinning_again_gives_the_same_and_touches_nothing(tmp_path: Path) -> None:
+def test_pinning_again_gives_the_same_copies_nothing_and_makes_it_young_again(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes(CONTENT)
     first = pin("rows.csv", tmp_path, tmp_path / "home")
+    os.utime(stored(first, tmp_path / "home"), (1000, 1000))
     before = stored(first, tmp_path / "home").stat()
     assert pin("rows.csv", tmp_path, tmp_path / "home") == first
     after = stored(first, tmp_path / "home").stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert (before.st_ino, before.st_mtime) == (after.st_ino, 1000)
+    assert after.st_mtime > 1000
     assert os.listdir(tmp_path / "home" / "inputs" / "sha256") == [first.sha256]
+
+
+def test_only_what_nobody_has_pinned_since_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    home = tmp_path / "home"
+    pinned = pin("rows.csv", tmp_path, home)
+    os.utime(stored(pinned, home), (1000, 1000))
+    assert pin("rows.csv", tmp_path, home) == pinned
+    assert not forget(home, pinned.sha256, before=2000)
+    assert stored(pinned, home).is_file()
+    os.utime(stored(pinned, home), (1000, 1000))
+    assert not forget(home, pinned.sha256, before=1000)
+    assert forget(home, pinned.sha256, before=1001)
+    assert not stored(pinned, home).exists()
+    assert pin("rows.csv", tmp_path, home) == pinned
+    assert stored(pinned, home).read_bytes() == CONTENT
+
+
+def test_nothing_is_forgotten_while_somebody_pins(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    home = tmp_path / "home"
+    pinned = pin("rows.csv", tmp_path, home)
+    with share(home / "inputs" / "lock"), pytest.raises(UnavailableError, match="in use"):
+        forget(home, pinned.sha256, before=float("inf"))
+    assert stored(pinned, home).is_file()
 
 
 def test_a_file_of_a_package_is_pinned_under_its_uri(

@@ -12,16 +12,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ferryman.errors import ArtifactError, DataError, UsageError
 from ferryman.storage.archive import files_below, pack
 from ferryman.storage.local import CHUNK, link_new, partial_beside, sha256_file, sha256_stream, sync_folder
+from ferryman.storage.lock import hold, share
 from ferryman.storage.package import SCHEME, open_package_file
 from ferryman.storage.store import SCHEMES, Store, is_regular, open_store
 from ferryman.storage.uri import local_path, scheme_of, split_uri
+
+LOCK: Final = "lock"
+"""Beside the entries: shared by whoever pins, held by whoever removes."""
 
 
 class PinnedSource(BaseModel):
@@ -55,7 +59,10 @@ def pin(source: str, base: Path, home: Path) -> PinnedSource:
 
 
 def keep(stream: BinaryIO, home: Path) -> tuple[str, str]:
-    """Copy the rest of a stream into the input store of `home`; its URI there and its SHA-256."""
+    """Copy the rest of a stream into the input store of `home`; its URI there and its SHA-256.
+
+    An entry that lies there already becomes young again: `forget` spares it until whoever pinned it has named it.
+    """
     store = home.absolute() / "inputs" / "sha256"
     store.mkdir(parents=True, exist_ok=True)
     digest = _keep(stream, store)
@@ -95,6 +102,20 @@ def list_folder(source: str, base: Path) -> list[str] | None:
     return _folder(source, base).list() or None
 
 
+def forget(home: Path, digest: str, before: float) -> bool:
+    """Remove an entry from the input store; False when it was pinned again since `before` (seconds of the epoch).
+
+    Raises:
+        UnavailableError: others pin without a pause.
+    """
+    path = home / "inputs" / "sha256" / digest
+    with hold(home / "inputs" / LOCK, "the input store is in use: try again"):
+        if path.stat().st_mtime >= before:
+            return False
+        path.unlink()
+    return True
+
+
 @contextmanager
 def open_pinned(source: PinnedSource) -> Iterator[BinaryIO]:
     """The bytes of a pinned source as a stream, after all of them were found to be what was pinned.
@@ -131,9 +152,14 @@ def _keep(stream: BinaryIO, store: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
         kept = store / hashed.digest
-        if not link_new(partial, kept) and sha256_file(kept) != hashed.digest:
-            # The name promises these bytes, and here they are: a damaged copy is repaired.
-            partial.replace(kept)
+        with share(store.parent / LOCK):
+            if link_new(partial, kept):
+                pass
+            elif sha256_file(kept) != hashed.digest:
+                # The name promises these bytes, and here they are: a damaged copy is repaired.
+                partial.replace(kept)
+            else:
+                os.utime(kept)
         sync_folder(store)
         return hashed.digest
     finally:

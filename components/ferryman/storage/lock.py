@@ -30,9 +30,23 @@ def hold(path: Path, busy: str) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise UnavailableError(busy.replace("{pid}", str(holder(path) or "unknown")))
             time.sleep(0.05)
+        if not _lies_at(file, path):
+            raise UnavailableError(f"{path.parent} was removed this very moment")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def share(path: Path) -> Iterator[None]:
+    """Keep those out who `hold` the lock at `path`, beside any number of others who share it.
+
+    It waits for a holder, who must keep such a lock for an instant only.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
 
@@ -52,6 +66,14 @@ def holder(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _lies_at(file: IO[str], path: Path) -> bool:
+    """Whether the locked file is still the one at `path`: it may have been removed while it was waited for."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(file: IO[str], kind: int) -> bool:

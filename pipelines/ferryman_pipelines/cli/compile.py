@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +21,17 @@ def compile_(
 
     Example: ferryman compile pipelines/specs/mnist.yaml -o mnist.pipeline.yaml
     """
+    from ferryman.spec import spec_sha256
+    from ferryman.storage.local import atomic_write
     from ferryman_pipelines.cli.pinning import pinned_spec
     from ferryman_pipelines.compile.compiling import compile_spec
 
     if out.exists() and not out.is_file():
         raise UsageError(f"-o {out}: received a folder or a device, expected the name of a file, e.g. pipeline.yaml")
+    pinned = pinned_spec(spec, home())
+    # `clean` cannot know where pipelines lie; what this one reads stays as long as this copy of its spec.
+    copy = home().folder / "inputs" / "compiled" / f"{spec_sha256(pinned.document())}.json"
+    atomic_write(copy, json.dumps(pinned.document(), indent=1).encode())
     # Through a link and not over it.
-    compile_spec(pinned_spec(spec, home()), out.resolve(), spec.name)
+    compile_spec(pinned, out.resolve(), spec.name)
     say(f"compiled {spec} to {out}")
