@@ -27,7 +27,11 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "clean", "compile", "spec"]
+    "command",
+    [
+        *("init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "clean", "doctor"),
+        *("compile", "spec"),
+    ],
 )
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:
     said = User(tmp_path).types(command, "--help")

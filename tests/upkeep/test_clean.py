@@ -227,8 +227,11 @@ def test_of_a_store_only_tombstoned_versions_go_that_no_record_names_and_never_t
     assert house.found() == {f"{store}/1": "version", f"{store}/4": "version"}
     assert house.clean() == []
     assert sorted(path.name for path in (house.folder / store).iterdir()) == ["2", "3", "5"]
+    (house.folder / store / "5" / "saved_model.pb").unlink()
+    (house.folder / store / "5").rmdir()
     house.serve(stable=None)
-    assert f"{store}/5" not in house.found()
+    (agent / "record.json").unlink()
+    assert house.found() == {f"{store}/2": "version"}, "3 is tombstoned too, and the largest that is left"
 
 
 def test_a_group_that_somebody_runs_is_left_alone(house: House) -> None:

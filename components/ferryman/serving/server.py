@@ -167,17 +167,22 @@ def owns(pid: int, ports: set[int]) -> bool:
 
     Who answers on a port may be another group's server, which must never be told what to hold.
     """
+    found = listening_ports(pid)
+    return found is None or ports <= found
+
+
+def listening_ports(pid: int) -> set[int] | None:
+    """The TCP ports on which the process `pid` listens; None where the system does not tell."""
     try:
         names = [_target(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
         lines = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path(f"/proc/{pid}/net/{table}"))]
     except PermissionError:
-        return True
+        return None
     except OSError:
-        return not Path("/proc/self/fd").is_dir()
+        return set() if Path("/proc/self/fd").is_dir() else None
     sockets = {name.removeprefix("socket:[").removesuffix("]") for name in names if name.startswith("socket:[")}
     # Local address:port in hex, state (0A: listening) and inode. Source: Linux, Documentation/networking/proc_net_tcp.
-    found = {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and line[9] in sockets}
-    return ports <= found
+    return {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and line[9] in sockets}
 
 
 def _target(link: Path) -> str:

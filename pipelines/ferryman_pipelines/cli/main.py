@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ferryman_pipelines.cli import check, clean, init, output, predict, promote, rollback, run, runs, serve, spec
+from ferryman_pipelines.cli import check, clean, doctor, init, output, predict, promote, rollback, run, runs, serve, spec
 from ferryman_pipelines.cli import compile as compiling
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command("predict")(output.guarded(predict.predict))
 app.command("promote")(output.guarded(promote.promote))
 app.command("rollback")(output.guarded(rollback.rollback))
 app.command("clean")(output.guarded(clean.clean))
+app.command("doctor")(output.guarded(doctor.doctor))
 app.command("compile")(output.guarded(compiling.compile_))
 app.add_typer(spec.app, name="spec")
 
