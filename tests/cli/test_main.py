@@ -30,11 +30,11 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
     "command",
     [
         *("init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "clean", "doctor"),
-        *("compile", "spec"),
+        *("compile", "spec", "gate", "runs logs", "runs open", "runs compare"),
     ],
 )
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:
-    said = User(tmp_path).types(command, "--help")
+    said = User(tmp_path).types(*command.split(), "--help")
     assert said.returncode == 0
     if command != "spec":
         assert f"Example: ferryman {command}" in said.stdout

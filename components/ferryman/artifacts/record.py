@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from ferryman.artifacts.evidence import Evidence
@@ -51,7 +52,8 @@ TERMINAL: dict[str, Outcome] = {
 }
 """A release's terminal state -> the outcome of the run that asked for it."""
 
-_VERDICTS: dict[str, Outcome] = {"hold": "held", "insufficient": "insufficient", "nothing_new": "nothing_new"}
+VERDICTS: dict[str, Outcome] = {"hold": "held", "insufficient": "insufficient", "nothing_new": "nothing_new"}
+"""A verdict that is no promotion -> the outcome of the run that it ends."""
 
 
 class RunRecord(Evidence):
@@ -82,6 +84,15 @@ class RunRecord(Evidence):
     """What people decided against the gate since; the outcome stays what the run itself came to."""
 
     steps: list[Fragment] = []
+
+    @property
+    def seconds(self) -> float | None:
+        """From the run's first word to its last; None where one of them is not known."""
+        try:
+            took = datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)
+        except (ValueError, TypeError):
+            return None
+        return round(took.total_seconds(), 3)
 
 
 def merge(
@@ -149,8 +160,8 @@ def _outcome(steps: Mapping[str, Fragment], failed: Fragment | None, end: End | 
     gate = steps.get("gate")
     if gate and gate.state == "done":
         kind = str(_verdict(steps).get("kind"))
-        if kind in _VERDICTS:
-            return _VERDICTS[kind]
+        if kind in VERDICTS:
+            return VERDICTS[kind]
     return "failed" if end else "running"
 
 

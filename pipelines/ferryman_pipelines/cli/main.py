@@ -6,7 +6,23 @@ from typing import Annotated
 
 import typer
 
-from ferryman_pipelines.cli import check, clean, doctor, init, output, predict, promote, rollback, run, runs, serve, spec
+from ferryman_pipelines.cli import (
+    check,
+    clean,
+    compare,
+    doctor,
+    init,
+    logs,
+    output,
+    predict,
+    promote,
+    reports,
+    rollback,
+    run,
+    runs,
+    serve,
+    spec,
+)
 from ferryman_pipelines.cli import compile as compiling
 
 app = typer.Typer(
@@ -42,6 +58,9 @@ app.command("init")(output.guarded(init.init))
 app.command("run")(output.guarded(run.run))
 app.command("check")(output.guarded(check.check))
 app.add_typer(runs.app, name="runs")
+runs.app.command("logs")(output.guarded(logs.logs))
+runs.app.command("open")(output.guarded(reports.open_))
+runs.app.command("compare")(output.guarded(compare.compare))
 app.command("serve")(output.guarded(serve.serve))
 app.command("predict")(output.guarded(predict.predict))
 app.command("promote")(output.guarded(promote.promote))

@@ -41,11 +41,15 @@ def show_run(
     Example: ferryman runs show last
     """
     record = read_record(find_run(run))
-    # `runs -o json show RUN` means the same as `runs show RUN -o json`.
-    if Format.json in (output, context.obj):
+    if wanted(context, output) is Format.json:
         show_json(record.model_dump(mode="json"))
     else:
         show(whole(record, home()))
+
+
+def wanted(context: typer.Context, output: Format) -> Format:
+    """How to print: `runs -o json show RUN` means the same as `runs show RUN -o json`."""
+    return Format.json if Format.json in (output, context.obj) else Format.text
 
 
 def find_run(name: str) -> Run:

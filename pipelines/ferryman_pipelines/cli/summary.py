@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -60,26 +59,23 @@ def table(records: Sequence[RunRecord]) -> str:
     """`ferryman runs`: one line a run."""
     lines = [f"{'RUN':<34}{'STARTED':<22}{'OUTCOME':<14}{'VERSION':<9}{'TOOK':>8}"]
     for record in records:
-        took, version = _took(record), _version(record)
+        version = _version(record)
+        took = "-" if record.seconds is None else f"{record.seconds:.0f} s"
         lines.append(f"{record.run:<34}{record.started[:19]:<22}{record.outcome:<14}{version:<9}{took:>8}")
     return "\n".join(lines)
 
 
-def _took(record: RunRecord) -> str:
-    try:
-        seconds = (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
-    except (ValueError, TypeError):
-        return "-"
-    return f"{seconds:.0f} s"
-
-
 def _reasons(record: RunRecord) -> list[str]:
     try:
-        reasons = Verdict.model_validate(record.verdict).reasons
+        return reason_lines(Verdict.model_validate(record.verdict))
     except ValidationError:
         # Another hand's, or a newer one's: what cannot be read is not shown.
         return []
-    return [f"  {'ok  ' if reason.ok else 'HOLD'}  {reason.text}" for reason in reasons]
+
+
+def reason_lines(verdict: Verdict) -> list[str]:
+    """Every reason of a verdict, a line each."""
+    return [f"  {'ok  ' if reason.ok else 'HOLD'}  {reason.text}" for reason in verdict.reasons]
 
 
 def _release(record: RunRecord) -> list[str]:
