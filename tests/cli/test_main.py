@@ -12,7 +12,16 @@ from newcomer import User
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["runs"], ["spec", "schema"], ["run", "--help"], ["check", "--help"], ["predict", "x"], ["init", "x"]],
+    [
+        ["--help"],
+        ["runs"],
+        ["spec", "schema"],
+        ["run", "--help"],
+        ["check", "--help"],
+        ["predict", "x"],
+        ["init", "x"],
+        ["gate", "x", "--spec", "y"],
+    ],
 )
 def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Path, arguments: list[str]) -> None:
     code = (

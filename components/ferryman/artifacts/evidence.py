@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -173,6 +173,12 @@ class Conversion(Evidence):
     """Largest difference of a float device tensor between the two; bound 1e-6."""
 
     rows: int
+
+
+def smallest_kept(rungs: Sequence[Rung]) -> Rung | None:
+    """The smallest rung that keeps the contract; None when none does."""
+    kept = [rung for rung in rungs if rung.state == "kept" and rung.size_bytes is not None]
+    return min(kept, key=lambda rung: rung.size_bytes or 0, default=None)
 
 
 class AnswerCheck(Evidence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from ferryman.data.options import PinnedSource
@@ -10,8 +11,10 @@ from ferryman.models import SavedOptions
 from ferryman.spec.blocks import CodeFolder
 from ferryman.spec.reading import load_spec
 from ferryman.spec.spec import Spec
-from ferryman.storage.code import pin_code
-from ferryman.storage.inputs import list_folder, pin, pin_folder
+from ferryman.storage.code import PinnedCode, packed, pin_code
+from ferryman.storage.inputs import list_folder, open_source, pin, pin_folder
+from ferryman.storage.local import sha256_stream
+from ferryman.storage.uri import scheme_of
 
 
 def pin_spec(path: Path, home: Path) -> Spec:
@@ -22,8 +25,7 @@ def pin_spec(path: Path, home: Path) -> Spec:
     """
     spec, base = load_spec(path), path.resolve().parent
     if isinstance(spec.code, CodeFolder):
-        lock = base / spec.code.requirements if spec.code.requirements is not None else None
-        spec = spec.model_copy(update={"code": pin_code(base / spec.code.path, lock, home)})
+        spec = spec.model_copy(update={"code": pin_code(*_places(spec.code, base), home)})
     if isinstance(spec.model, SavedOptions):
         spec = spec.model_copy(update={"model": pin_model(spec.model, base, home, str(path))})
     if isinstance(spec.data.source, PinnedSource):
@@ -47,3 +49,33 @@ def pin_model(options: SavedOptions, base: Path, home: Path, file: str) -> Saved
         return options.model_copy(update={"source": pinned})
     except DataError as error:
         raise SpecError("model.source", str(error), file) from error
+
+
+def named_by_digest(path: Path, known: Spec) -> Spec:
+    """The spec at `path` with its source and its code named by their digests, as `pin_spec` would; nothing is copied.
+
+    A source that is not a file here is not fetched: of one that `known` calls by the same name, the digest is known.
+
+    Raises:
+        SpecError: the spec is wrong. DataError, UsageError: its source or its code cannot be had.
+    """
+    spec, base = load_spec(path), path.resolve().parent
+    if isinstance(spec.code, CodeFolder):
+        digest = hashlib.sha256(packed(*_places(spec.code, base))).hexdigest()
+        spec = spec.model_copy(update={"code": PinnedCode(package=spec.code.package, uri="", sha256=digest)})
+    if isinstance(spec.model, SavedOptions) and isinstance(known.model, SavedOptions):
+        taken = known.model.source
+        if isinstance(taken, PinnedSource) and taken.name == spec.model.source:
+            spec = spec.model_copy(update={"model": spec.model.model_copy(update={"source": taken})})
+    source, before = spec.data.source, known.data.source
+    if isinstance(source, str) and scheme_of(source) in ("", "file"):
+        with open_source(source, base, base) as stream:
+            source = PinnedSource(name=source, uri="", sha256=sha256_stream(stream))
+    elif isinstance(before, PinnedSource) and source == before.name:
+        source = before
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
+
+
+def _places(code: CodeFolder, base: Path) -> tuple[Path, Path | None]:
+    """Where the package and its lock file lie."""
+    return base / code.path, base / code.requirements if code.requirements is not None else None

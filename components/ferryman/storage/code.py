@@ -56,6 +56,12 @@ def pin_code(folder: Path, requirements: Path | None, home: Path) -> PinnedCode:
         UsageError: no such folder, a name that cannot be imported or is taken, a link, too many bytes; or the
             environment is not what the lock file `requirements` says.
     """
+    uri, digest = keep(io.BytesIO(packed(folder, requirements)), home)
+    return PinnedCode(package=folder.absolute().name, uri=uri, sha256=digest)
+
+
+def packed(folder: Path, requirements: Path | None) -> bytes:
+    """The archive of the package in `folder`. Raises as `pin_code` does."""
     package = folder.absolute().name
     if not folder.is_dir():
         raise UsageError(
@@ -69,8 +75,7 @@ def pin_code(folder: Path, requirements: Path | None, home: Path) -> PinnedCode:
     if requirements is not None:
         check_requirements(_read_lock(requirements), str(requirements))
         files[LOCK] = requirements
-    uri, digest = keep(io.BytesIO(_pack(files)), home)
-    return PinnedCode(package=package, uri=uri, sha256=digest)
+    return _pack(files)
 
 
 @contextmanager

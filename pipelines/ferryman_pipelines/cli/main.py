@@ -11,6 +11,7 @@ from ferryman_pipelines.cli import (
     clean,
     compare,
     doctor,
+    gate,
     init,
     logs,
     output,
@@ -61,6 +62,7 @@ app.add_typer(runs.app, name="runs")
 runs.app.command("logs")(output.guarded(logs.logs))
 runs.app.command("open")(output.guarded(reports.open_))
 runs.app.command("compare")(output.guarded(compare.compare))
+app.command("gate")(output.guarded(gate.gate))
 app.command("serve")(output.guarded(serve.serve))
 app.command("predict")(output.guarded(predict.predict))
 app.command("promote")(output.guarded(promote.promote))

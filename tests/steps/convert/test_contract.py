@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ferryman.artifacts.evidence import Rung
+from ferryman.artifacts.evidence import Rung, smallest_kept
 from ferryman.steps.convert.contract import (
     Attempt,
     TransformGap,
     Truth,
     agreement,
-    choose,
     judge_rung,
     max_difference,
     transform_gap,
@@ -185,19 +184,19 @@ def rung(name: str, state: str, size: int | None) -> Rung:
 def test_the_smallest_kept_rung_is_chosen_whatever_the_order() -> None:
     small, large = rung("int8", "kept", 200), rung("float32", "kept", 800)
     for rungs in ([small, large], [large, small]):
-        chosen = choose(rungs)
+        chosen = smallest_kept(rungs)
         assert chosen is not None
         assert chosen.name == "int8"
 
 
 def test_a_smaller_rung_that_is_out_of_bounds_is_not_chosen() -> None:
-    chosen = choose([rung("int8", "out_of_bounds", 200), rung("float32", "kept", 800)])
+    chosen = smallest_kept([rung("int8", "out_of_bounds", 200), rung("float32", "kept", 800)])
     assert chosen is not None
     assert chosen.name == "float32"
 
 
 def test_nothing_is_chosen_when_no_rung_keeps_the_contract() -> None:
-    assert choose([rung("int8", "out_of_bounds", 200), rung("float32", "failed", None)]) is None
+    assert smallest_kept([rung("int8", "out_of_bounds", 200), rung("float32", "failed", None)]) is None
 
 
 def test_agreement_counts_a_row_with_nan_as_disagreement() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,12 +136,6 @@ def judge_rung(attempt: Attempt, truth: Truth) -> Rung:
             "reason": "; ".join(reasons),
         }
     )
-
-
-def choose(rungs: Sequence[Rung]) -> Rung | None:
-    """The smallest rung that keeps the contract; None when none does."""
-    kept = [rung for rung in rungs if rung.state == "kept" and rung.size_bytes is not None]
-    return min(kept, key=lambda rung: rung.size_bytes or 0, default=None)
 
 
 def max_difference(answers: Tensors, expected: Tensors) -> float:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ferryman.artifacts.evidence import Conversion, Rung
+from ferryman.artifacts.evidence import Conversion, Rung, smallest_kept
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import Scores, StepRun, step
 from ferryman.data.examples import Examples
 from ferryman.metrics import metric_named
-from ferryman.steps.convert.contract import Truth, choose, judge_rung
+from ferryman.steps.convert.contract import Truth, judge_rung
 from ferryman.steps.convert.converters import Converters
 from ferryman.steps.convert.observe import Subject, observe_test, observe_train
 from ferryman.steps.convert.rung import ENDPOINT
@@ -83,7 +83,7 @@ def measure(
 
 
 def _report(spec: Spec, model: str, truth: Truth, rungs: Sequence[Rung]) -> Conversion:
-    chosen = choose(rungs)
+    chosen = smallest_kept(rungs)
     return Conversion(
         model=model,
         required=spec.convert.required,
