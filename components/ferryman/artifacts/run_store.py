@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ferryman.artifacts.fragment import End, Fragment
+from ferryman.artifacts.progress import ProgressFile, StepProgress
 from ferryman.artifacts.promotion import Promotion
 from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec.targets import STEPS
@@ -35,6 +36,17 @@ class Run:
     def write_fragment(self, fragment: Fragment) -> None:
         """Leave `fragments/STEP.json`."""
         self._write(f"fragments/{fragment.step}.json", fragment.model_dump_json(indent=1))
+
+    def progress_file(self, step: str) -> ProgressFile:
+        """Where `step` says how far it has come: `progress/STEP.json`."""
+        return ProgressFile(self.folder / "progress" / f"{step}.json")
+
+    def progress(self, step: str) -> StepProgress | None:
+        """How far `step` said that it has come; None when it said nothing readable."""
+        try:
+            return StepProgress.read(self.folder / "progress" / f"{step}.json")
+        except ArtifactError:
+            return None
 
     def fragment(self, step: str) -> Fragment | None:
         """What `step` last said of itself; None when it said nothing readable."""

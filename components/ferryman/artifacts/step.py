@@ -52,6 +52,9 @@ class StepRun:
         self.metrics: dict[str, float] = {}
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
+        self.progress = run.progress_file(name)
+        """Where it may say how far it has come."""
+
         self._folders: list[tuple[Path, str]] = []
         self._work: Path | None = None
 
@@ -136,6 +139,8 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
     run.write_fragment(fragment)
     ends = ExitStack()
     at_work = StepRun(name, run, ends)
+    # Whatever an earlier attempt said does not hold any more.
+    at_work.progress.leave(now=True)
 
     def finish(state: str, error: BaseException | None = None) -> None:
         run.write_fragment(

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ferryman.artifacts.record import Outcome, RunRecord, read_record
+from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
@@ -47,6 +48,9 @@ def run(
         bool,
         typer.Option("--isolate", help="Start every step as a process of its own, at 3 to 4 CPU seconds each."),
     ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print a line a finished step, also on a terminal, and draw nothing.")
+    ] = False,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
     """Run a spec's whole pipeline here: from raw data to a checked and released model.
@@ -67,10 +71,12 @@ def run(
         if ended.outcome not in UNFINISHED:
             say(f"run {request.run} has ended; a new one takes: ferryman run {request.origin}")
             return _told(ended, place, output)
+    from ferryman_pipelines.cli.live.view import view
     from ferryman_pipelines.runners.watch import watch
 
     say(f"run {request.run} in {request.folder}")
-    record = watch(request, lambda step: say(step_line(step)), say, isolate=isolate)
+    with view(Run(request.folder, request.run), plain=plain) as tell:
+        record = watch(request, lambda step: tell(step_line(step)), tell, isolate=isolate)
     return _told(record, place, output)
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ferryman.artifacts.manifest import verify
+from ferryman.artifacts.run_store import RunStore
 from ferryman.data.examples import Examples
 from ferryman.errors import ArtifactError, DataError, SpecError
 
@@ -94,6 +95,16 @@ def test_the_record_gets_one_line_and_the_facts(prepare: Step, garden: Lines) ->
     assert fragment["facts"]["rows_dropped"] == 1
     assert fragment["facts"]["rows_repeated"] == 1
     assert fragment["facts"]["classes"] == ["fern", "moss"]
+
+
+def test_the_rows_read_so_far_can_be_seen_from_outside(
+    prepare: Step, garden: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ferryman.artifacts.progress.SELDOM", 0.0)
+    prepare("\n".join(garden()))
+    found = RunStore(tmp_path / "runs").run("r1").progress("prepare")
+    assert found is not None
+    assert (found.rows, found.epochs) == (20, 0)
 
 
 def test_the_order_of_the_file_does_not_reach_the_examples(prepare: Step, garden: Lines, tmp_path: Path) -> None:

@@ -102,6 +102,16 @@ def class_run(tmp_path_factory: Any) -> tuple[Path, Path, Metrics]:
     return (folder, *train(folder, "class"))
 
 
+def test_the_last_epoch_can_be_read_from_outside_with_the_numbers_of_all(class_run: tuple[Path, Path, Metrics]) -> None:
+    folder, model, _ = class_run
+    found = RunStore(folder / "runs").run("r1").progress("train")
+    epochs = json.loads((model / "history.json").read_text())["epochs"]
+    assert found is not None
+    assert (found.epoch, found.epochs, found.rows) == (len(epochs), 6, SIZES["train"])
+    assert [{"epoch": epoch, **numbers} for epoch, numbers in enumerate(found.numbers, 1)] == epochs
+    assert found.seconds > 0
+
+
 def test_the_artifact_is_whole_and_says_what_it_holds(class_run: tuple[Path, Path, Metrics]) -> None:
     folder, model, scores = class_run
     files = verify(model, "model").files

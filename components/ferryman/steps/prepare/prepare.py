@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
             raise SpecError("data.source", f"received {data.source!r}, expected a pinned source (uri and sha256)")
         folder = run.output(Path(examples), kind="examples")
         reading = Reading(data.format, data.features, data.label, data.split)
-        prepared = write_examples(data.source, reading, folder)
+        prepared = write_examples(data.source, reading, folder, lambda rows: run.progress.leave(rows=rows))
         run.headline = prepared.headline
         run.facts = {
             "source": data.source.model_dump(include={"name", "sha256"}),
@@ -72,10 +72,12 @@ def prepare_examples(resolved: str, root: str, run_id: str, job: str, examples: 
         }
 
 
-def write_examples(source: PinnedSource, reading: Reading, folder: Path) -> Prepared:
-    """Read, check and split a pinned source, and write its examples into `folder`."""
+def write_examples(
+    source: PinnedSource, reading: Reading, folder: Path, told: Callable[[int], None] = lambda rows: None
+) -> Prepared:
+    """Read, check and split a pinned source, and write its examples into `folder`; `told` hears of the rows read so far."""
     with open_pinned(source) as stream:
-        rows = read_rows(stream, source.name, reading)
+        rows = read_rows(stream, source.name, reading, told)
     divided = divide(rows, reading, source.name)
     check_sides(divided, reading.split, source.name)
     if divided.classes is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -107,8 +107,8 @@ class Rows:
         return class_order(set(label.classes) if label.classes is not None else set(self.names))
 
 
-def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
-    """All rows of a source's bytes; `source` is its name for messages.
+def read_rows(stream: BinaryIO, source: str, reading: Reading, told: Callable[[int], None] = lambda rows: None) -> Rows:
+    """All rows of a source's bytes; `source` is its name for messages, `told` hears of the rows read so far.
 
     Raises:
         DataError: the first thing in the data that is not what the options say.
@@ -127,6 +127,7 @@ def read_rows(stream: BinaryIO, source: str, reading: Reading) -> Rows:
         rows.dropped += len(labels) - len(kept)
         labelled = batch if len(kept) == len(labels) else batch.take(kept)
         rows.add(labelled, columns.parse(labelled), labels, split, key)
+        told(rows.read)
     if not len(rows):
         raise DataError(f"none of the {rows.read} rows has a label", source=source, column=label.column)
     return rows

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferryman.artifacts.model_card import FILE, DeviceTensor, ModelCard
+from ferryman.artifacts.progress import ProgressFile
 from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.step import Scores, step
 from ferryman.data.examples import Examples
@@ -71,23 +72,27 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
         if isinstance(spec.model, SavedOptions):
             made = adopt_model(spec, spec.model, data, folder, run.work)
         else:
-            made = fitted(spec, data, folder)
+            made = fitted(spec, data, folder, run.progress)
         run.facts |= {"content": made.card.content, **made.facts}
         run.log_metrics(scores, made.scores)
         run.headline = made.headline
 
 
-def fitted(spec: Spec, examples: Examples, folder: Path) -> Made:
+def fitted(spec: Spec, examples: Examples, folder: Path, file: ProgressFile | None = None) -> Made:
     """A model of a built-in family or of the user's own class, fitted on the train split; its artifact lies in `folder`."""
-    training = fit_model(spec, examples, folder / "logs")
+    training = fit_model(spec, examples, folder / "logs", file=file)
     card = write_model(spec, examples, training, folder)
     facts = {"epochs": len(training.history.epochs), "rows": training.rows}
     scores = {f"validation_{name}": value for name, value in training.scores.items()}
     return Made(card, headline(spec, training), facts, scores)
 
 
-def fit_model(spec: Spec, examples: Examples, logs: Path, plan: Plan | None = None) -> Training:
+def fit_model(
+    spec: Spec, examples: Examples, logs: Path, plan: Plan | None = None, file: ProgressFile | None = None
+) -> Training:
     """The fitted model of a spec, by another plan if there is one; same seed, examples and machine give the same bits.
+
+    Each epoch is told in `logs`, and in `file` if there is one.
 
     Raises:
         SpecError, UserCodeError: the user's code is wrong; it is tried before the first epoch.
@@ -104,7 +109,7 @@ def fit_model(spec: Spec, examples: Examples, logs: Path, plan: Plan | None = No
         rehearse_model(model, train, own.values())
     metrics: list[str | Metric] = [*_metrics(spec), *own.values()]
     watched = Validation(model, model.device_tensors(validation.raw), validation.target, metrics)
-    progress = Progress(plan.epochs, logs)
+    progress = Progress(plan.epochs, logs, len(train), file)
     try:
         history = fit_untrained(model, plan, train, watched, progress)
     finally:
