@@ -194,7 +194,7 @@ def test_a_row_without_label_may_hold_anything_else_that_is_missing(prepare: Ste
 def test_images_are_read_from_a_compressed_file_without_a_header(prepare: Step) -> None:
     lines = [",".join(str((row * 7 + cell) % 256) for cell in range(6)) + f",{row % 3}" for row in range(30)]
     examples = prepare(
-        gzip.compress(text(lines).encode()),
+        gzip.compress(text(lines).encode(), mtime=0),
         format={"kind": "csv", "header": False},
         features={"image": {"kind": "image", "columns": {"first": 0, "last": 5}, "shape": [2, 3, 1]}},
         label={"kind": "class", "column": 6},
@@ -283,7 +283,9 @@ def test_a_column_that_cannot_be_used_is_refused(
         (b"size,color,plant\n1,red,fern\n\x89\xfe\xff\x00\n", "not UTF-8"),
         (bytes(random.Random(1).randbytes(5000)), "garden.csv, line 1"),
         (
-            gzip.compress(text(["size,color,plant", *map("{0},red,fern".format, range(5000))]).encode())[:-500],
+            gzip.compress(text(["size,color,plant", *map("{0},red,fern".format, range(5000))]).encode(), mtime=0)[
+                :-500
+            ],
             "cut off",
         ),
         ("size,color,plant\n1,blå,fern\n".encode("latin-1"), "save the file as UTF-8"),
