@@ -16,6 +16,7 @@ import typer
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.errors import DataError, UnavailableError, UsageError
 from ferryman.serving.record import GroupRecord, known_group, version_folder
+from ferryman_pipelines.cli.completion import group_names, model_names
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import say, show, show_json
 
@@ -35,11 +36,11 @@ class Shape(StrEnum):
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="The model to ask.", metavar="MODEL")],
+    model: Annotated[str, typer.Argument(help="The model to ask.", metavar="MODEL", autocompletion=model_names)],
     file: Annotated[
         Path, typer.Argument(help="Rows like the raw data; - reads standard input.", metavar="[FILE]")
     ] = Path("-"),
-    group: Annotated[str, typer.Option("--group", help="The serving group.")] = "local",
+    group: Annotated[str, typer.Option("--group", help="The serving group.", autocompletion=group_names)] = "local",
     version: Annotated[int | None, typer.Option(help="Ask this version instead of the stable one.")] = None,
     output: Annotated[Shape, typer.Option("-o", "--output", help="How to print the predictions.")] = Shape.table,
 ) -> None:

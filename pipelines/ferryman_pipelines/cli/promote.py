@@ -16,6 +16,7 @@ from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ConflictError, InterruptedRunError, UsageError
 from ferryman.serving.record import Ended, ModelPart
+from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, program, say, show, show_json
 from ferryman_pipelines.cli.rollback import adopted
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def promote(
-    run: Annotated[str, typer.Argument(help="The run whose model it is: its id, or `last`.", metavar="RUN")],
+    run: Annotated[
+        str, typer.Argument(help="The run whose model it is: its id, or `last`.", metavar="RUN", autocompletion=run_ids)
+    ],
     despite_hold: Annotated[
         bool, typer.Option("--despite-hold", help="Release it although the run's gate held it.")
     ] = False,

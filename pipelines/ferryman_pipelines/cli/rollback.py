@@ -15,6 +15,7 @@ from ferryman.artifacts.record import EXIT_CODES, TERMINAL
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ConflictError, UnavailableError, UsageError
 from ferryman.serving.record import GroupRecord, ModelPart, known_group
+from ferryman_pipelines.cli.completion import group_names, model_names
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 
@@ -23,9 +24,9 @@ ADOPTION = 60.0
 
 
 def rollback(
-    model: Annotated[str, typer.Argument(help="The model to take back.", metavar="MODEL")],
+    model: Annotated[str, typer.Argument(help="The model to take back.", metavar="MODEL", autocompletion=model_names)],
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept on the record.")],
-    group: Annotated[str, typer.Option("--group", help="The serving group.")] = "local",
+    group: Annotated[str, typer.Option("--group", help="The serving group.", autocompletion=group_names)] = "local",
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
     """Go back to the version that served before, whether a server runs at the moment or not.

@@ -18,6 +18,7 @@ from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
 from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
+from ferryman_pipelines.cli.completion import group_names, run_ids
 from ferryman_pipelines.cli.home import Home, home
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
@@ -34,7 +35,8 @@ def run(
         list[str] | None, typer.Option("--set", help="Set one field of train or model.", metavar="FIELD=VALUE")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", help="Go on with this run (or `last`).", metavar="RUN")
+        str | None,
+        typer.Option("--resume", help="Go on with this run (or `last`).", metavar="RUN", autocompletion=run_ids),
     ] = None,
     on: Annotated[str, typer.Option("--on", help="The target that it runs on.", metavar="TARGET")] = "local",
     targets: Annotated[
@@ -42,7 +44,10 @@ def run(
         typer.Option("--targets", help="The targets file.  [default: targets.yaml, if there is one]", metavar="FILE"),
     ] = None,
     group: Annotated[
-        str | None, typer.Option("--group", help="The serving group to release to.  [default: the target's]")
+        str | None,
+        typer.Option(
+            "--group", help="The serving group to release to.  [default: the target's]", autocompletion=group_names
+        ),
     ] = None,
     isolate: Annotated[
         bool,

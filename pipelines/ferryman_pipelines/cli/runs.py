@@ -9,6 +9,7 @@ import typer
 from ferryman.artifacts.record import read_record
 from ferryman.artifacts.run_store import Run, RunStore
 from ferryman.errors import UsageError
+from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import Format, guarded, say, show, show_json
 from ferryman_pipelines.cli.summary import table, whole
@@ -33,7 +34,7 @@ def listing(context: typer.Context, output: Output = Format.text) -> None:
 @guarded
 def show_run(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN", autocompletion=run_ids)],
     output: Output = Format.text,
 ) -> None:
     """Show one run: what was decided and why, what each step came to.

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from ferryman_pipelines.cli.completion import group_names
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.output import say
 
 
 def serve(
-    group: Annotated[str, typer.Argument(help="The serving group.", metavar="[GROUP]")] = "local",
+    group: Annotated[
+        str, typer.Argument(help="The serving group.", metavar="[GROUP]", autocompletion=group_names)
+    ] = "local",
     port: Annotated[int, typer.Option(help="Port of gRPC; 0 takes a free one.", min=0, max=65535)] = 8500,
     rest_port: Annotated[int, typer.Option(help="Port of REST; 0 takes a free one.", min=0, max=65535)] = 8501,
     host: Annotated[
