@@ -1,19 +1,21 @@
-"""Rows for a model mean what they meant in its raw data; answers are printed as they are."""
+"""Rows for a model mean what they meant in its raw data."""
 
 from __future__ import annotations
 
-import csv
 import io
-import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ferryman.artifacts.model_card import ModelCard
 from ferryman.errors import DataError
 from ferryman_pipelines.cli import predict
-from ferryman_pipelines.cli.predict import Shape, raw_batches
+from ferryman_pipelines.cli.asking import RawRows, raw_batches
+from ferryman_pipelines.cli.main import app
+from ferryman_pipelines.cli.predict import Tally
 
 
 def card(*, header: bool, label: Any, **features: Any) -> ModelCard:
@@ -36,7 +38,7 @@ def card(*, header: bool, label: Any, **features: Any) -> ModelCard:
 
 def read(text: str, model: ModelCard) -> dict[str, list[float]]:
     (batch,) = raw_batches(io.BytesIO(text.encode()), "rows.csv", model)
-    return {name: np.asarray(tensor).tolist() for name, tensor in batch.items()}
+    return {name: np.asarray(tensor).tolist() for name, tensor in batch.tensors.items()}
 
 
 def test_an_index_means_the_column_that_it_meant_in_training() -> None:
@@ -58,30 +60,49 @@ def test_rows_without_names_have_the_columns_of_training_or_lack_a_label_that_is
         read("1,2\n", leading)
 
 
-PREDICTIONS = [
-    {"label": "a", "score": 0.9, "scores": {"a": 0.9, "score": 0.06, "label": 0.04}},
-    {"label": "", "score": None, "scores": {"a": None, "score": None, "label": None}},
-]
+def rows(*places: int) -> RawRows:
+    return RawRows("birds.csv", "line", list(places), {})
 
 
-def test_classes_may_be_called_as_the_columns_are(capsys: pytest.CaptureFixture[str]) -> None:
-    predict._print(PREDICTIONS, Shape.csv)
-    printed = capsys.readouterr()
-    assert list(csv.reader(io.StringIO(printed.out))) == [
-        ["label", "score", "a", "score", "label"],
-        ["a", "0.9", "0.9", "0.06", "0.04"],
-        ["", "", "", "", ""],
-    ]
-    assert "1 of 2 rows have no answer" in printed.err
+def test_a_row_without_an_answer_is_counted_and_the_first_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(quiet=False)
+    tally.count(rows(2, 3), [{"value": 1.0}, {"value": 2.0}])
+    tally.count(rows(4, 6, 7), [{"value": 1.0}, {"value": None}, {"value": None}])
+    tally.tell(None)
+    said = capsys.readouterr().err
+    assert said.startswith("2 of 5 rows have no answer, the first in line 6: ")
 
 
-def test_a_row_without_an_answer_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
-    predict._print(PREDICTIONS, Shape.json)
-    assert json.loads(capsys.readouterr().out)[1]["score"] is None
+@pytest.mark.parametrize(("quiet", "said"), [(False, "2 rows answered, "), (True, "")])
+def test_it_says_how_far_it_is_when_that_takes_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quiet: bool, said: str
+) -> None:
+    monkeypatch.setattr(predict, "PATIENCE", 0.0)
+    Tally(quiet=quiet).count(rows(2, 3), [{"value": 1.0}, {"value": 2.0}])
+    assert capsys.readouterr().err.startswith(said)
+    assert not (quiet and capsys.readouterr().err)
 
 
-def test_a_label_that_would_break_the_table_is_shown_quoted(capsys: pytest.CaptureFixture[str]) -> None:
-    predict._print([{"label": "two\nlines", "score": 1.0, "scores": {"two\nlines": 1.0}}], Shape.table)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[1].split() == [r"'two\nlines'", "1", "1"]
+def test_what_the_server_refuses_is_named_by_its_lines() -> None:
+    assert str(rows(2, 5, 1300).error("no")) == "birds.csv, lines 2 to 1,300: no"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.csv", "b.csv"], "received 2 files (a.csv, b.csv), expected one"),
+        (["a.csv", "-o", "parquet"], "-o parquet: expected --out FILE"),
+        (["a.csv", "--out", "a.csv"], "--out a.csv: these are the rows themselves"),
+        (["a.csv", "--out", "./same.csv"], "these are the rows themselves"),
+        (["a.csv", "--out", "."], "received a folder or a device"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("a,c\n1,2\n")
+    (tmp_path / "same.csv").symlink_to("a.csv")
+    said = CliRunner().invoke(app, ["predict", "m", *arguments])
+    assert (said.exit_code, words in said.stderr) == (2, True), said.stderr
+    assert (tmp_path / "a.csv").read_text() == "a,c\n1,2\n"

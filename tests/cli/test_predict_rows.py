@@ -12,7 +12,7 @@ import pytest
 
 from ferryman.artifacts.model_card import ModelCard
 from ferryman.errors import DataError
-from ferryman_pipelines.cli.predict import raw_batches
+from ferryman_pipelines.cli.asking import raw_batches
 
 
 def card(form: dict[str, Any]) -> ModelCard:
@@ -32,7 +32,7 @@ def card(form: dict[str, Any]) -> ModelCard:
 
 
 def read(content: bytes, form: dict[str, Any]) -> dict[str, np.ndarray]:
-    batches = list(raw_batches(io.BytesIO(content), "rows", card(form)))
+    batches = [rows.tensors for rows in raw_batches(io.BytesIO(content), "rows", card(form))]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 

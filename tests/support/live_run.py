@@ -32,7 +32,10 @@ def main() -> None:
     )
     with view(watching.Run(run, run.name), plain=bool(plain)) as tell:
         record = watching.watch(request, lambda step: tell(step_line(step)))
-    show(f'{{"outcome": "{record.outcome}"}}')
+        if not sys.stdout.isatty():
+            # While the view is drawn: what goes to stdout must not come out of the terminal.
+            show("{")
+    show(f'"outcome": "{record.outcome}"}}')
     sys.exit(record.exit_code)
 
 

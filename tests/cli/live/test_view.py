@@ -73,7 +73,7 @@ def test_steps_are_seen_at_work_and_the_last_screen_holds_the_finished_ones(
     assert view.screen.cursor_shown
     assert view.same_settings()
     # What was redirected holds the result and nothing else.
-    assert out.read_text() == '{"outcome": "failed"}\n'
+    assert out.read_text() == '{\n"outcome": "failed"}\n'
 
 
 def test_in_forty_columns_what_runs_is_seen_and_ctrl_c_gives_the_terminal_back(
@@ -89,7 +89,7 @@ def test_in_forty_columns_what_runs_is_seen_and_ctrl_c_gives_the_terminal_back(
     assert view.ends() == 130
     last = view.screen.text()
     assert "whole run" not in last
-    assert last.rstrip().endswith('{"outcome": "interrupted"}')
+    assert last.rstrip().endswith('"outcome": "interrupted"}')
     assert view.screen.cursor_shown
     assert view.same_settings()
 
@@ -130,4 +130,4 @@ def test_a_pipe_gets_the_plain_lines(command: Callable[..., list[str]], tmp_path
         command(), env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert re.fullmatch(PLAIN + r"  second +\d+\.\d s\n", said.stderr), said.stderr
-    assert said.stdout == '{"outcome": "failed"}\n'
+    assert said.stdout == '{\n"outcome": "failed"}\n'
