@@ -73,9 +73,7 @@ def answers_of(
     try:
         label = "stable" if version is None else None
         inputs, signature = card.request(rows.tensors), card.signature
-        outputs = client.predict(
-            model, inputs, version=version, label=label, signature=signature, timeout=60.0
-        ).outputs
+        outputs = client.predict(model, inputs, version=version, label=label, signature=signature, timeout=60.0).outputs
     except ServerAwayError as error:
         raise UnavailableError(f"the server at {client.address} does not answer: {error}") from error
     except ServingError as error:
