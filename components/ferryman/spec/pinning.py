@@ -12,9 +12,7 @@ from ferryman.spec.blocks import CodeFolder
 from ferryman.spec.reading import load_spec
 from ferryman.spec.spec import Spec
 from ferryman.storage.code import PinnedCode, packed, pin_code
-from ferryman.storage.inputs import list_folder, open_source, pin, pin_folder
-from ferryman.storage.local import sha256_stream
-from ferryman.storage.uri import scheme_of
+from ferryman.storage.inputs import list_folder, local_digest, pin, pin_folder
 
 
 def pin_spec(path: Path, home: Path) -> Spec:
@@ -52,28 +50,32 @@ def pin_model(options: SavedOptions, base: Path, home: Path, file: str) -> Saved
 
 
 def named_by_digest(path: Path, known: Spec) -> Spec:
-    """The spec at `path` with its source and its code named by their digests, as `pin_spec` would; nothing is copied.
+    """The spec at `path` with its sources and its code named by their digests, as `pin_spec` would; nothing is copied.
 
-    A source that is not a file here is not fetched: of one that `known` calls by the same name, the digest is known.
+    A source that does not lie on this machine is not fetched: of one that `known` names too, the digest is known.
 
     Raises:
-        SpecError: the spec is wrong. DataError, UsageError: its source or its code cannot be had.
+        SpecError: the spec is wrong. DataError, UsageError: a source or its code cannot be had.
     """
     spec, base = load_spec(path), path.resolve().parent
     if isinstance(spec.code, CodeFolder):
         digest = hashlib.sha256(packed(*_places(spec.code, base))).hexdigest()
         spec = spec.model_copy(update={"code": PinnedCode(package=spec.code.package, uri="", sha256=digest)})
-    if isinstance(spec.model, SavedOptions) and isinstance(known.model, SavedOptions):
-        taken = known.model.source
-        if isinstance(taken, PinnedSource) and taken.name == spec.model.source:
-            spec = spec.model_copy(update={"model": spec.model.model_copy(update={"source": taken})})
-    source, before = spec.data.source, known.data.source
-    if isinstance(source, str) and scheme_of(source) in ("", "file"):
-        with open_source(source, base, base) as stream:
-            source = PinnedSource(name=source, uri="", sha256=sha256_stream(stream))
-    elif isinstance(before, PinnedSource) and source == before.name:
-        source = before
+    if isinstance(spec.model, SavedOptions):
+        before = known.model.source if isinstance(known.model, SavedOptions) else None
+        model = spec.model.model_copy(update={"source": _named(spec.model.source, before, base)})
+        spec = spec.model_copy(update={"model": model})
+    source = _named(spec.data.source, known.data.source, base)
     return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
+
+
+def _named(source: str | PinnedSource, known: str | PinnedSource | None, base: Path) -> str | PinnedSource:
+    if isinstance(source, PinnedSource):
+        return source
+    digest = local_digest(source, base)
+    if digest is not None:
+        return PinnedSource(name=source, uri="", sha256=digest)
+    return known if isinstance(known, PinnedSource) and source == known.name else source
 
 
 def _places(code: CodeFolder, base: Path) -> tuple[Path, Path | None]:

@@ -102,6 +102,24 @@ def list_folder(source: str, base: Path) -> list[str] | None:
     return _folder(source, base).list() or None
 
 
+def local_digest(source: str, base: Path) -> str | None:
+    """The SHA-256 that a file or a folder of this machine would be pinned by, nothing kept; None for what lies elsewhere.
+
+    Raises:
+        DataError: it is not there, or something else than plain files lies in it.
+    """
+    if scheme_of(source) not in ("", "file"):
+        return None
+    names = list_folder(source, base)
+    if names is None:
+        with open_source(source, base, base) as stream:
+            return sha256_stream(stream)
+    with tempfile.TemporaryFile() as file:
+        pack(_folder(source, base), names, cast(BinaryIO, file))
+        file.seek(0)
+        return sha256_stream(cast(BinaryIO, file))
+
+
 def forget(home: Path, digest: str, before: float) -> bool:
     """Remove an entry from the input store; False when it was pinned again since `before` (seconds of the epoch).
 

@@ -79,7 +79,10 @@ def train_model(resolved: str, root: str, run_id: str, job: str, examples: str, 
 
 
 def fitted(spec: Spec, examples: Examples, folder: Path, file: ProgressFile | None = None) -> Made:
-    """A model of a built-in family or of the user's own class, fitted on the train split; its artifact lies in `folder`."""
+    """A model of a built-in family or of the user's own class, fitted on the train split; its artifact lies in `folder`.
+
+    Each epoch is told in `file` too, if there is one.
+    """
     training = fit_model(spec, examples, folder / "logs", file=file)
     card = write_model(spec, examples, training, folder)
     facts = {"epochs": len(training.history.epochs), "rows": training.rows}
