@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ferryman.artifacts.record import read_record
+from ferryman.artifacts.record import RunRecord, read_record
 from ferryman.artifacts.run_store import Run, RunStore
 from ferryman.errors import UsageError
 from ferryman_pipelines.cli.completion import run_ids
@@ -20,14 +20,21 @@ Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.
 
 
 @app.callback(invoke_without_command=True)
-def listing(context: typer.Context, output: Output = Format.text) -> None:
+def listing(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option("--model", help="Only runs of this model.", metavar="NAME")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the newest N of them.", metavar="N", min=1)] = None,
+    output: Output = Format.text,
+) -> None:
     """List all runs of this folder, oldest first, or look at one.
 
-    Example: ferryman runs
+    Example: ferryman runs --model mnist --limit 5
     """
     context.obj = output
     if context.invoked_subcommand is None:
-        guarded(_list)(output)
+        guarded(_list)(output, model, limit)
+    elif model is not None or limit is not None:
+        guarded(_refuse_selection)(context.invoked_subcommand)
 
 
 @app.command("show")
@@ -66,11 +73,23 @@ def find_run(name: str) -> Run:
     return run
 
 
-def _list(output: Format) -> None:
-    records = [read_record(run) for run in RunStore(home().runs).runs()]
+def _list(output: Format, model: str | None, limit: int | None) -> None:
+    records: list[RunRecord] = []
+    for run in reversed(RunStore(home().runs).runs()):
+        if limit is not None and len(records) == limit:
+            break
+        record = read_record(run)
+        if model in (None, record.name):
+            records.append(record)
+    records.reverse()
     if output is Format.json:
         show_json([record.model_dump(mode="json", exclude={"steps", "verdict"}) for record in records])
     elif records:
         show(table(records))
     else:
-        say(f"no runs in {home().runs}; start one with `ferryman run SPEC`")
+        which = f"no runs of the model {model!r}" if model else "no runs"
+        say(f"{which} in {home().runs}; start one with `ferryman run SPEC`")
+
+
+def _refuse_selection(command: str) -> None:
+    raise UsageError(f"--model and --limit select runs to list; `runs {command}` takes one run by its id")
