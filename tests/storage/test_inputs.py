@@ -9,7 +9,7 @@ import pytest
 
 from ferryman.data.options import PinnedSource as FromOptions
 from ferryman.errors import ArtifactError, DataError, UnavailableError, UsageError
-from ferryman.storage.inputs import PinnedSource, forget, open_pinned, pin
+from ferryman.storage.inputs import PinnedSource, forget, local_digest, open_pinned, pin, pin_folder
 from ferryman.storage.lock import share
 
 CONTENT = b"a,b\n1,2\n"
@@ -130,3 +130,17 @@ def test_an_unknown_scheme_says_which_are_known(tmp_path: Path) -> None:
 
 def test_the_spec_and_the_store_mean_the_same_pinned_source() -> None:
     assert FromOptions is PinnedSource
+
+
+def test_what_lies_here_has_the_digest_that_it_would_be_pinned_by_and_nothing_is_kept(tmp_path: Path) -> None:
+    base, home = tmp_path / "base", tmp_path / "home"
+    (base / "model" / "variables").mkdir(parents=True)
+    (base / "model" / "saved_model.pb").write_bytes(b"a graph")
+    (base / "model" / "variables" / "data").write_bytes(b"numbers")
+    (base / "rows.csv").write_bytes(b"a,b\n")
+    before = sorted(tmp_path.rglob("*"))
+    file, folder = local_digest("rows.csv", base), local_digest("model", base)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert file == pin("rows.csv", base, home).sha256
+    assert folder == pin_folder("model", base, home, ["saved_model.pb", "variables/data"]).sha256
+    assert local_digest("gs://lake/rows.csv", base) is None

@@ -31,7 +31,7 @@ def main() -> None:
         group=str(run.parent / "group"),
     )
     with view(watching.Run(run, run.name), plain=bool(plain)) as tell:
-        record = watching.watch(request, lambda step: tell(step_line(step)))
+        record = watching.watch(request, lambda step: tell(step_line(step)), tell, isolate=True)
         if not sys.stdout.isatty():
             # While the view is drawn: what goes to stdout must not come out of the terminal.
             show("{")
