@@ -105,12 +105,12 @@ def test_a_folder_or_log_that_is_not_there_fails_as_a_fresh_one_does(tmp_path: P
 
 @pytest.mark.usefixtures("server")
 def test_every_warm_child_has_chance_of_its_own(tmp_path: Path) -> None:
-    code = "import random, numpy, tempfile; print(random.random(), numpy.random.rand(), tempfile.mktemp())"
+    code = "import random, numpy, tempfile; print(random.random(), numpy.random.rand(), tempfile.mktemp(), sep=chr(10))"
     drawn = []
     for number in range(2):
         log = tmp_path / f"{number}.log"
         assert run(command(tmp_path, code), log=log).ok
-        drawn.append(log.read_text().split())
+        drawn.append(log.read_text().splitlines())
     assert all(one != other for one, other in zip(*drawn, strict=True)), drawn
 
 

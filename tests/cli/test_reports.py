@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ def run(tmp_path: Path) -> FinishedRun:
 
 def test_the_report_is_opened_in_the_browser_and_its_path_is_told(run: FinishedRun, tmp_path: Path) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
-    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {shlex.quote(str(opened))}\n')
     browser.chmod(0o755)
-    said = User(tmp_path, settings={"BROWSER": f"{browser} %s"}).types("runs", "open", "last")
+    said = User(tmp_path, settings={"BROWSER": f"{shlex.quote(str(browser))} %s"}).types("runs", "open", "last")
     page = run.run.folder / "artifacts" / "birds-2026" / "evaluate" / "evaluation" / "report.html"
     assert (said.returncode, said.stdout, said.stderr) == (0, f"{page}\n", "")
     assert eventually(lambda: opened.read_text() == f"{page.as_uri()}\n", 10)
