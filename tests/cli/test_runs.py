@@ -40,7 +40,7 @@ def test_runs_are_listed_oldest_first_those_of_a_model_and_the_newest_of_them() 
 def test_a_listed_run_has_the_same_fields_each_time() -> None:
     said = CliRunner().invoke(app, ["runs", "-o", "json"])
     fields = {"schema_version", "run", "name", "outcome", "exit_code", "reason", "started", "ended", "spec_sha256"}
-    fields |= {"resolved_sha256", "overrides", "release"}
+    fields |= {"resolved_sha256", "overrides", "release", "promotions"}
     assert all(record.keys() == fields for record in json.loads(said.stdout))
 
 
