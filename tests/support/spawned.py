@@ -19,7 +19,10 @@ def forking(log: Path, *modules: str) -> Iterator[process.Process]:
 
 
 SUPPORT = {
-    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])),
+    # Once, however deep the child: with another path the fork server would not start it.
+    "PYTHONPATH": os.pathsep.join(
+        dict.fromkeys(filter(None, [str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
+    ),
     # As in `ferryman run`.
     "PYTHONHASHSEED": "0",
 }
