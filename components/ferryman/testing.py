@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ferryman.artifacts.evidence import Rung
 from ferryman.data.examples import Examples
 from ferryman.data.options import PinnedSource
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.spec.pinning import pin_spec
 from ferryman.spec.spec import Spec
+from ferryman.steps.convert.contract import unusable
 from ferryman.steps.convert.convert import measure
 from ferryman.steps.prepare.prepare import write_examples
 from ferryman.steps.prepare.rows import Reading
@@ -76,14 +76,7 @@ def _walk(spec: Spec, examples: Examples, place: Path) -> Iterator[str]:
     if reason:
         yield reason
     _, rungs, _ = measure(spec, examples, model, work)
-    yield from (f"convert.try {rung.name}: {reason}" for rung in rungs if (reason := _unusable(rung)))
-
-
-def _unusable(rung: Rung) -> str:
-    """Why a rung cannot be used whatever the model learns; what it loses says nothing of a model that knows nothing yet."""
-    if rung.state == "failed":
-        return rung.reason
-    return "; ".join(part for part in rung.reason.split("; ") if part and " lost " not in part)
+    yield from (f"convert.try {rung.name}: {reason}" for rung in rungs if (reason := unusable(rung)))
 
 
 class FewExamples(Examples):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from ferryman.artifacts.evidence import Evidence
+from ferryman.errors import ArtifactError
 from ferryman.features.feeds import Feed, feed_tensors
 
 FILE = "model.json"
@@ -109,6 +110,21 @@ class ModelCard(Evidence):
     def numbers(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The probabilities float64 [n, k] or values float64 [n] among the outputs of the served signature."""
         return numbers(self.task, outputs[self.numeric_output])
+
+    def targets(self, labels: Sequence[Any]) -> np.ndarray:
+        """The true answers to rows with these labels: class indexes int64 [n], or numbers float64 [n].
+
+        Raises:
+            ArtifactError: a label is a class that the model does not know.
+        """
+        if self.task == "number":
+            return np.array(labels, dtype=np.float64)
+        index = {name: number for number, name in enumerate(self.classes)}
+        unknown = sorted(set(labels) - index.keys())
+        if unknown:
+            known = f"which the model does not know: {self.classes}"
+            raise ArtifactError(f"the test split has the class {unknown[0]!r}, {known}")
+        return np.array([index[label] for label in labels], dtype=np.int64)
 
     def labels(self, outputs: Mapping[str, np.ndarray]) -> list[str]:
         """The names of the classes that the outputs of the served signature mean; empty where it has no answer."""

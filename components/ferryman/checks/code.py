@@ -8,7 +8,8 @@ from pathlib import Path
 from ferryman.checks.finding import Finding
 from ferryman.checks.ground import Ground, given
 from ferryman.spec.blocks import CodeFolder
-from ferryman.storage.code import pin_code, pinned_code
+from ferryman.spec.pinning import pin_package
+from ferryman.storage.code import pinned_code
 
 
 def check_code(ground: Ground) -> Iterator[Finding]:
@@ -16,8 +17,7 @@ def check_code(ground: Ground) -> Iterator[Finding]:
     spec, base = given(ground.spec), Path(ground.request.spec).resolve().parent
     code = spec.code
     if isinstance(code, CodeFolder):
-        lock = base / code.requirements if code.requirements is not None else None
-        code = pin_code(base / code.path, lock, ground.work / "home")
+        code = pin_package(code, base, ground.work / "home")
     if code is None:
         ground.headline = "none: every kind is a built-in one"
     else:

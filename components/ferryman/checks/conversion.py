@@ -8,6 +8,7 @@ from ferryman.artifacts.evidence import Rung
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.checks.finding import HELD, Finding, error, warning
 from ferryman.checks.ground import Ground, given
+from ferryman.steps.convert.contract import unusable
 
 
 def check_conversion(ground: Ground) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def check_conversion(ground: Ground) -> Iterator[Finding]:
 
 def conversion_findings(rungs: Sequence[Rung], *, required: bool) -> Iterator[Finding]:
     """The rungs that no run could use: an error where one is required and none is left."""
-    failed = {rung.name: reason for rung in rungs if (reason := _unusable(rung))}
+    failed = {rung.name: reason for rung in rungs if (reason := unusable(rung))}
     left = [rung.name for rung in rungs if rung.name not in failed]
     for name, reason in failed.items():
         where = f"convert.try, {name}"
@@ -45,12 +46,3 @@ def conversion_findings(rungs: Sequence[Rung], *, required: bool) -> Iterator[Fi
             yield error(where, f"{reason}; a conversion is required, so the run would be held", advice, HELD)
         else:
             yield warning(where, f"{reason}; no TFLite file would be published", "change the layer that it names")
-
-
-def _unusable(rung: Rung) -> str:
-    """Why a rung cannot be used whatever the model learns; empty when it may be."""
-    if rung.state == "failed":
-        return rung.reason
-    # A loss in the metric counts only once there is something to lose.
-    lost = [part for part in rung.reason.split("; ") if part and " lost " not in part]
-    return "; ".join(lost)

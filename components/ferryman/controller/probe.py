@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from pathlib import Path
 
 from ferryman.controller.decide import ProbeReport
 from ferryman.errors import ArtifactError, FerrymanError
 from ferryman.process import last_line
-from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
+from ferryman.serving.client import ServerAwayError, ServingClient
+from ferryman.serving.loading import load_alone
 from ferryman.serving.proof import golden_difference
 from ferryman.serving.server import ServerProcess, start_server
 from ferryman.serving.startup import model_config
@@ -80,20 +80,5 @@ class Probe:
 
     def _load(self, client: ServingClient) -> str:
         config = model_config(self._folder, self.model, frozenset({self.number}), None)
-        try:
-            client.reload([config], timeout=LIMIT)
-        except ServerAwayError:
-            raise
-        except ServingError as error:
-            status = client.status(self.model).get(self.number)
-            why = status.message if status and status.failed else error.message
-            return f"version {self.number} does not load: {why}"
-        deadline = time.monotonic() + LIMIT
-        while not self._stopped.is_set() and time.monotonic() < deadline:
-            status = client.status(self.model).get(self.number)
-            if status and status.available:
-                return ""
-            if status and status.failed:
-                return f"version {self.number} does not load: {status.message}"
-            time.sleep(0.05)
-        return f"version {self.number} was not available within {LIMIT:.0f} s"
+        why = load_alone(client, config, LIMIT, self._stopped.is_set)
+        return f"version {self.number} does not load: {why}" if why else ""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-import numpy as np
 
 from ferryman.model_server import core
 from ferryman.model_server.core import Model, Policy, Refusal
@@ -20,17 +19,6 @@ from ferryman.serving.tensors import TensorError, from_proto, to_proto
 log = logging.getLogger("ferryman.model_server")
 
 STATES = {"START": 10, "LOADING": 20, "AVAILABLE": 30, "UNLOADING": 40, "END": 50}
-LISTS = {
-    "float16": "half_val",
-    "float32": "float_val",
-    "float64": "double_val",
-    "int64": "int64_val",
-    "uint32": "uint32_val",
-    "uint64": "uint64_val",
-    "bool": "bool_val",
-}
-"""numpy dtype -> where a TensorProto lists its values; the small whole numbers are in `int_val`."""
-
 LONGEST = 1024
 """Characters of an error text; the real server cuts there."""
 
@@ -74,7 +62,7 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         _fill(response.model_spec, name, version)
         response.model_spec.signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         for alias, array in outputs.items():
-            response.outputs[alias].CopyFrom(_listed(array))
+            response.outputs[alias].CopyFrom(to_proto(array, listed=True))
         return response
 
     @answered
@@ -185,16 +173,6 @@ def serve_grpc(manager: Manager, addresses: list[str], threads: int) -> grpc.Ser
             raise RuntimeError(f"Failed to bind to address {address}")
     server.start()
     return server
-
-
-def _listed(array: np.ndarray) -> Any:
-    """The TensorProto of an array as the real server writes it: a list of values instead of raw bytes."""
-    proto = to_proto(array)
-    if proto.tensor_content:
-        proto.ClearField("tensor_content")
-        values = array.view(np.uint16) if array.dtype == np.float16 else array
-        getattr(proto, LISTS.get(array.dtype.name, "int_val")).extend(values.ravel().tolist())
-    return proto
 
 
 def _fill(spec: Any, name: str, version: int) -> None:

@@ -50,8 +50,11 @@ class TensorError(FerrymanError):
     """A tensor cannot be sent or read."""
 
 
-def to_proto(array: np.ndarray) -> Any:
-    """The TensorProto of an array; text as str, bytes or fixed-width arrays becomes DT_STRING (UTF-8)."""
+def to_proto(array: np.ndarray, *, listed: bool = False) -> Any:
+    """The TensorProto of an array; text as str, bytes or fixed-width arrays becomes DT_STRING (UTF-8).
+
+    `listed` writes numbers into the field of their type, as TensorFlow Serving answers, and not as raw bytes.
+    """
     proto = tensor_pb2.TensorProto()
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
@@ -62,7 +65,12 @@ def to_proto(array: np.ndarray) -> Any:
     if array.dtype.name not in NUMBERS:
         raise TensorError(f"received an array of {array.dtype}, expected one of {', '.join(NUMBERS)}")
     proto.dtype = NUMBERS[array.dtype.name]
-    proto.tensor_content = np.ascontiguousarray(array).tobytes()
+    if not listed:
+        proto.tensor_content = np.ascontiguousarray(array).tobytes()
+    elif array.dtype == np.float16:
+        proto.half_val.extend(array.view(np.uint16).ravel().tolist())
+    else:
+        getattr(proto, _FIELDS[array.dtype.name]).extend(array.ravel().tolist())
     return proto
 
 

@@ -23,13 +23,18 @@ def pin_spec(path: Path, home: Path) -> Spec:
     """
     spec, base = load_spec(path), path.resolve().parent
     if isinstance(spec.code, CodeFolder):
-        spec = spec.model_copy(update={"code": pin_code(*_places(spec.code, base), home)})
+        spec = spec.model_copy(update={"code": pin_package(spec.code, base, home)})
     if isinstance(spec.model, SavedOptions):
         spec = spec.model_copy(update={"model": pin_model(spec.model, base, home, str(path))})
     if isinstance(spec.data.source, PinnedSource):
         return spec
     source = pin(spec.data.source, base, home)
     return spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
+
+
+def pin_package(code: CodeFolder, base: Path, home: Path) -> PinnedCode:
+    """The user's package packed into the input store below `home`; `base` is the spec's folder. Errors as `pin_code`."""
+    return pin_code(*_places(code, base), home)
 
 
 def pin_model(options: SavedOptions, base: Path, home: Path, file: str) -> SavedOptions:

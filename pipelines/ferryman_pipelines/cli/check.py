@@ -16,6 +16,7 @@ from ferryman.checks.stage import Told
 from ferryman.spec import parse_assignments
 from ferryman_pipelines.cli import output as words
 from ferryman_pipelines.cli.home import home
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
 from ferryman_pipelines.cli.output import Format, program, say, show, show_json
 from ferryman_pipelines.cli.run import local_target
 from ferryman_pipelines.runners.checking import run_checks
@@ -23,17 +24,10 @@ from ferryman_pipelines.runners.checking import run_checks
 
 def check(
     spec: Annotated[Path, typer.Argument(help="The spec to check.", metavar="SPEC")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Set one field of train or model.", metavar="FIELD=VALUE")
-    ] = None,
-    on: Annotated[str, typer.Option("--on", help="The target that it would run on.", metavar="TARGET")] = "local",
-    targets: Annotated[
-        Path | None,
-        typer.Option("--targets", help="The targets file.  [default: targets.yaml, if there is one]", metavar="FILE"),
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option("--group", help="The serving group to release to.  [default: the target's]")
-    ] = None,
+    set_: Assignments = None,
+    on: TargetName = "local",
+    targets: TargetsFile = None,
+    group: ReleaseGroup = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print what was found.")] = Format.text,
 ) -> int:
     """Try a spec on the first rows, in under a minute: what would go wrong, where, and what to try.

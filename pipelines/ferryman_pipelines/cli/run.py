@@ -18,8 +18,9 @@ from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
 from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
-from ferryman_pipelines.cli.completion import group_names, run_ids
+from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import Home, home
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import step_line, summary
@@ -31,24 +32,14 @@ UNFINISHED: frozenset[Outcome] = frozenset({"running", "failed", "interrupted", 
 
 def run(
     spec: Annotated[Path | None, typer.Argument(help="The spec to run.", metavar="SPEC", show_default=False)] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Set one field of train or model.", metavar="FIELD=VALUE")
-    ] = None,
+    set_: Assignments = None,
     resume: Annotated[
         str | None,
         typer.Option("--resume", help="Go on with this run (or `last`).", metavar="RUN", autocompletion=run_ids),
     ] = None,
-    on: Annotated[str, typer.Option("--on", help="The target that it runs on.", metavar="TARGET")] = "local",
-    targets: Annotated[
-        Path | None,
-        typer.Option("--targets", help="The targets file.  [default: targets.yaml, if there is one]", metavar="FILE"),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", help="The serving group to release to.  [default: the target's]", autocompletion=group_names
-        ),
-    ] = None,
+    on: TargetName = "local",
+    targets: TargetsFile = None,
+    group: ReleaseGroup = None,
     isolate: Annotated[
         bool,
         typer.Option("--isolate", help="Start every step as a process of its own, at 3 to 4 CPU seconds each."),

@@ -19,7 +19,7 @@ from ferryman.artifacts.resolved import ResolvedRun
 from ferryman.artifacts.run_store import RunStore
 from ferryman.data.examples import Examples
 from ferryman.errors import ArtifactError
-from ferryman.steps.evaluate.answers import answers, targets
+from ferryman.steps.evaluate.answers import answers
 
 CLASSES = ["Adelie", "Chinstrap", "Gentoo"]
 
@@ -241,7 +241,7 @@ def test_a_class_that_the_model_does_not_know_is_refused_by_name(roads: Any) -> 
     road = roads("class")
     card = ModelCard.read(road.model / "model.json").model_copy(update={"classes": ["Adelie", "Chinstrap"]})
     with pytest.raises(ArtifactError, match=r"the test split has the class 'Gentoo', which the model does not know"):
-        targets(card, Examples(road.examples).split("test"))
+        card.targets(Examples(road.examples).split("test").column("label").to_pylist())
 
 
 def test_a_model_without_the_output_of_its_task_is_refused(roads: Any) -> None:

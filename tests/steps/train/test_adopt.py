@@ -38,7 +38,7 @@ from ferryman.golden.compare import compare
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.serving.client import ServingClient
 from ferryman.serving.config import ModelConfig
-from ferryman.serving.proof import golden_difference
+from ferryman.serving.proof import golden_answers, golden_difference
 from ferryman.serving.rest import RestClient
 from ferryman.serving.server import ServerProcess, start_server
 from ferryman.serving.store import copy_version
@@ -47,7 +47,7 @@ from ferryman.steps.convert.converters import Converters
 from ferryman.steps.convert.rung import convert as convert_rung
 from ferryman.steps.evaluate.evaluate import evaluate_model
 from ferryman.steps.gate.judge import judge
-from ferryman.steps.serving_check.check import Asked, grpc_answers, rest_answers
+from ferryman.steps.serving_check.check import Asked, rest_answers
 from ferryman.steps.train.train import train_model
 
 STRANGER = {"signature": "score", "inputs": {"petal": "petal_cm"}, "label_output": "name"}
@@ -129,7 +129,7 @@ def test_a_real_server_proves_each_of_them_as_a_rollout_does_and_over_rest(
         client.reload([ModelConfig(name, str(group / "store" / name), (1,))])
         assert golden_difference(client, group, name, 1) == ""
         asked = Asked(name, golden, adopted.card.signature)
-        assert compare(golden.answers, grpc_answers(client, asked), 1e-6, 1e-6).ok
+        assert compare(golden.answers, golden_answers(client, asked.name, golden, asked.signature), 1e-6, 1e-6).ok
         over_rest = compare(golden.answers, rest_answers(RestClient(server.rest_url), asked), 1e-6, 1e-6)
         assert over_rest.reason == ""
 

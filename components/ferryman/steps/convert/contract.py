@@ -138,6 +138,16 @@ def judge_rung(attempt: Attempt, truth: Truth) -> Rung:
     )
 
 
+def unusable(rung: Rung) -> str:
+    """Why a rung cannot be used whatever the model learns; empty when it may be.
+
+    Of a model that has learned nothing yet, what it loses in the metric says nothing.
+    """
+    if rung.state == "failed":
+        return rung.reason
+    return "; ".join(part for part in rung.reason.split("; ") if part and " lost " not in part)
+
+
 def max_difference(answers: Tensors, expected: Tensors) -> float:
     """Largest absolute difference of any element of any output; NaN where either side is NaN."""
     apart = [np.abs(answers[name].astype(np.float64) - expected[name].astype(np.float64)) for name in expected]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ferryman.artifacts.model_card import FILE, OUTPUTS, CoreCard, ModelCard
+from ferryman.data.examples import LABEL
 from ferryman.errors import StepError
 from ferryman.features import FeatureOptions, device_reference, features_from, preprocess_document, raw_tensors
 from ferryman.process import one_line
@@ -102,21 +103,9 @@ def observe_test(subject: Subject, table: pa.Table, margin: Margin, tensors: Pat
     return Truth(
         margin.metric,
         margin.may_lose,
-        _target(subject.card, table),
+        subject.card.targets(table.column(LABEL).to_pylist()),
         np.concatenate(served),
         join(core),
         gap + document_gap(subject),
         subject.core.output or OUTPUTS[subject.card.task],
     )
-
-
-def _target(card: ModelCard, table: pa.Table) -> np.ndarray:
-    """The true answers [n]: the class's index (int64) or the number (float64)."""
-    label = table.column("label").to_pylist()
-    if card.task == "number":
-        return np.array(label, dtype=np.float64)
-    index = {name: number for number, name in enumerate(card.classes)}
-    unknown = sorted({name for name in label if name not in index})
-    if unknown:
-        raise StepError(f"the test split has the class {unknown[0]!r}, which the model does not know: {card.classes}")
-    return np.array([index[name] for name in label], dtype=np.int64)

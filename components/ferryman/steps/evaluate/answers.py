@@ -42,17 +42,3 @@ def answers(saved_model: Path, card: ModelCard, table: pa.Table) -> np.ndarray:
         outputs = serve(**{name: tf.constant(tensor) for name, tensor in inputs.items()})
         parts.append(card.numbers({card.numeric_output: outputs[card.numeric_output].numpy()}))
     return np.concatenate(parts)
-
-
-def targets(card: ModelCard, table: pa.Table) -> np.ndarray:
-    """The true answers: class indexes int64 [n] in the order of `card.classes`, or numbers float64 [n]."""
-    labels = table.column("label").to_pylist()
-    if card.task == "number":
-        return np.array(labels, dtype=np.float64)
-    index = {name: number for number, name in enumerate(card.classes)}
-    unknown = sorted(set(labels) - index.keys())
-    if unknown:
-        raise ArtifactError(
-            f"the test split has the class {unknown[0]!r}, which the model does not know: {card.classes}"
-        )
-    return np.array([index[label] for label in labels], dtype=np.int64)

@@ -15,7 +15,7 @@ from ferryman.artifacts.manifest import Manifest
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.artifacts.resolved import ResolvedRun, Serving
 from ferryman.artifacts.step import Scores, StepRun, step
-from ferryman.data.examples import Examples
+from ferryman.data.examples import LABEL, Examples
 from ferryman.errors import ArtifactError
 from ferryman.metrics import METRICS, Metric
 from ferryman.metrics.intervals import compare, interval, rows_needed
@@ -23,7 +23,7 @@ from ferryman.metrics.scores import confusion_matrix, per_class
 from ferryman.reports.evaluation import evaluation_page
 from ferryman.serving.store import card_of_version
 from ferryman.spec.user_metrics import user_metrics
-from ferryman.steps.evaluate.answers import answers, targets
+from ferryman.steps.evaluate.answers import answers
 from ferryman.steps.evaluate.champion import in_order, may_have_seen, not_comparable
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def evaluate_model(
         folder = run.output(Path(evaluation), kind="evaluation")
         table = Examples(Path(examples)).split("test")
         card = ModelCard.read(Path(model) / FILE)
-        target, answer = targets(card, table), answers(Path(model) / "saved_model", card, table)
+        target, answer = (
+            card.targets(table.column(LABEL).to_pylist()),
+            answers(Path(model) / "saved_model", card, table),
+        )
         found = _evaluation(card, made, rows, target, answer, own)
         if fixed.serves and not found.not_finite:
             champion = judge_champion(card, fixed.serves, table, target, answer, margin)

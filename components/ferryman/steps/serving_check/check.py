@@ -22,6 +22,8 @@ from ferryman.golden.golden_set import GoldenSet, Tensors
 from ferryman.process import last_line
 from ferryman.serving.client import ServerAwayError, ServingClient, ServingError
 from ferryman.serving.config import ModelConfig
+from ferryman.serving.loading import load_alone
+from ferryman.serving.proof import BATCH, golden_answers
 from ferryman.serving.rest import RestClient
 from ferryman.serving.server import ServerProcess, start_server
 from ferryman.serving.tensors import TensorError
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from ferryman.spec.blocks import Tolerance
 
 VERSION = 1
-BATCH = 64
-"""Golden rows in one request."""
-
 TIMED = 200
 """Single-row requests that are timed: enough for a 99th percentile that rests on two of them."""
 
@@ -109,7 +108,7 @@ def check_model(
 def _load(client: ServingClient, config: ModelConfig, server: ServerProcess) -> str:
     """Load the model; why that failed, or an empty text."""
     try:
-        return _loaded(client, config)
+        return load_alone(client, config, LOAD_LIMIT)
     except ServerAwayError as error:
         # The connection breaks an instant before the end of the process can be seen.
         if server.process.wait(limit=ENDING).timed_out:
@@ -117,29 +116,10 @@ def _load(client: ServingClient, config: ModelConfig, server: ServerProcess) -> 
         return f"the server ended: {last_line(server.process.log)}"
 
 
-def _loaded(client: ServingClient, config: ModelConfig) -> str:
-    try:
-        client.reload([config], timeout=LOAD_LIMIT)
-    except ServerAwayError:
-        raise
-    except ServingError as error:
-        status = client.status(config.name).get(VERSION)
-        return status.message if status and status.failed else error.message
-    deadline = time.monotonic() + LOAD_LIMIT
-    while time.monotonic() < deadline:
-        status = client.status(config.name).get(VERSION)
-        if status and status.available:
-            return ""
-        if status and status.failed:
-            return status.message
-        time.sleep(0.05)
-    return f"not available within {LOAD_LIMIT:.0f} s"
-
-
 def _compared(report: ServingCheck, client: ServingClient, server: ServerProcess, asked: Asked) -> ServingCheck:
     rest = RestClient(server.rest_url)
     answers = [
-        _check("grpc", asked.golden, lambda: grpc_answers(client, asked), report),
+        _check("grpc", asked.golden, lambda: golden_answers(client, asked.name, asked.golden, asked.signature), report),
         _check("rest", asked.golden, lambda: rest_answers(rest, asked), report),
     ]
     p50, p99 = _latency(client, asked) if answers[0].ok else (None, None)
@@ -148,17 +128,8 @@ def _compared(report: ServingCheck, client: ServingClient, server: ServerProcess
     )
 
 
-def grpc_answers(client: ServingClient, asked: Asked) -> Tensors:
-    """The server's outputs to all golden rows over gRPC."""
-    parts = []
-    for start in range(0, len(asked.golden), BATCH):
-        inputs = {alias: tensor[start : start + BATCH] for alias, tensor in asked.golden.raw.items()}
-        parts.append(client.predict(asked.name, inputs, signature=asked.signature).outputs)
-    return {alias: np.concatenate([part[alias] for part in parts]) for alias in parts[0]}
-
-
 def rest_answers(client: RestClient, asked: Asked) -> Tensors:
-    """The same over REST, in the row format; numbers as float32, text as UTF-8 bytes."""
+    """The server's outputs to all golden rows over REST, in the row format; numbers as float32, text as UTF-8 bytes."""
     predictions, golden = [], asked.golden
     for start in range(0, len(golden), BATCH):
         predictions += client.predict(asked.name, golden.rows[start : start + BATCH], signature=asked.signature)

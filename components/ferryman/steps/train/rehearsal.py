@@ -26,7 +26,7 @@ from ferryman.models.user_core import UserCore
 from ferryman.process import one_line
 from ferryman.steps.train.export import export_saved_model
 from ferryman.steps.train.rows import Rows
-from ferryman.steps.train.trained import TrainedModel, signature
+from ferryman.steps.train.trained import TrainedModel, signature, text_as_bytes
 
 ROWS = 64
 """Rows that are tried: enough to show what is wrong with all rows, few enough to cost nothing."""
@@ -66,7 +66,7 @@ def rehearse_features(features: Mapping[str, FeatureOptions], fitted: Mapping[st
             input_signature=signature([spec]), autograph=False,
         )  # fmt: skip
         with blaming(made.transform, f"{type(made).__name__}.transform fails"):
-            device = {key: tensor.numpy() for key, tensor in graph({name: tf.constant(_bytes(raw))}).items()}
+            device = {key: tensor.numpy() for key, tensor in graph({name: tf.constant(text_as_bytes(raw))}).items()}
         reference = feature.reference(name, fitted[name], raw)
         found = compare(device, reference, TOLERANCE, TOLERANCE)
         if not found.ok:
@@ -140,7 +140,7 @@ def answers_otherwise(
     """How a SavedModel's answers differ from those in memory, in TensorFlow 2 or a server's v1 session; empty if they agree."""
     import tensorflow as tf
 
-    sent = {name: _bytes(tensor) for name, tensor in raw.items()}
+    sent = {name: text_as_bytes(tensor) for name, tensor in raw.items()}
     served = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
     by_loader = {"TensorFlow 2": served(**{name: tf.constant(tensor) for name, tensor in sent.items()})}
     by_loader["TensorFlow 2"] = {name: tensor.numpy() for name, tensor in by_loader["TensorFlow 2"].items()}
@@ -159,9 +159,3 @@ def answers_otherwise(
 
 def _broken(answer: np.ndarray) -> int:
     return int((~np.isfinite(answer.reshape(len(answer), -1)).all(axis=1)).sum())
-
-
-def _bytes(tensor: np.ndarray) -> np.ndarray:
-    if tensor.dtype.kind not in "OSU":
-        return tensor
-    return np.array([text if isinstance(text, bytes) else str(text).encode() for text in tensor], dtype=object)

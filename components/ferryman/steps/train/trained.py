@@ -148,10 +148,11 @@ def _batches(tensors: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     rows = len(next(iter(tensors.values())))
     # One batch even of no rows: the shapes of its answers are right.
     for start in range(0, max(rows, 1), BATCH):
-        yield {name: tf.constant(_bytes(tensor[start : start + BATCH])) for name, tensor in tensors.items()}
+        yield {name: tf.constant(text_as_bytes(tensor[start : start + BATCH])) for name, tensor in tensors.items()}
 
 
-def _bytes(tensor: np.ndarray) -> np.ndarray:
-    if tensor.dtype != object:
+def text_as_bytes(tensor: np.ndarray) -> np.ndarray:
+    """Text [n] of any kind as objects of UTF-8 bytes, as TensorFlow takes it; any other tensor as it is."""
+    if tensor.dtype.kind not in "OSU":
         return tensor
-    return np.array([text.encode() if isinstance(text, str) else text for text in tensor], dtype=object)
+    return np.array([text if isinstance(text, bytes) else str(text).encode() for text in tensor], dtype=object)

@@ -1,0 +1,28 @@
+"""Options that more than one command has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferryman_pipelines.cli.completion import group_names
+
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", help="Set one field of train or model.", metavar="FIELD=VALUE")
+]
+
+TargetName = Annotated[str, typer.Option("--on", help="The target that it runs on.", metavar="TARGET")]
+
+TargetsFile = Annotated[
+    Path | None,
+    typer.Option("--targets", help="The targets file.  [default: targets.yaml, if there is one]", metavar="FILE"),
+]
+
+ReleaseGroup = Annotated[
+    str | None,
+    typer.Option(
+        "--group", help="The serving group to release to.  [default: the target's]", autocompletion=group_names
+    ),
+]
