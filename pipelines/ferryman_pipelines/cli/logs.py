@@ -14,6 +14,7 @@ from ferryman.artifacts.run_store import Run
 from ferryman.errors import UsageError
 from ferryman.problems import nearest
 from ferryman.spec.targets import STEPS
+from ferryman_pipelines.cli.completion import run_ids, step_names
 from ferryman_pipelines.cli.output import say, show
 from ferryman_pipelines.cli.runs import find_run
 
@@ -28,9 +29,12 @@ _STYLE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 
 
 def logs(
-    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN", autocompletion=run_ids)],
     step: Annotated[
-        str | None, typer.Argument(help="One step, or `orchestrator`.", metavar="[STEP]", show_default=False)
+        str | None,
+        typer.Argument(
+            help="One step, or `orchestrator`.", metavar="[STEP]", show_default=False, autocompletion=step_names
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
 ) -> None:
