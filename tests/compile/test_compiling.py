@@ -11,6 +11,7 @@ import yaml
 from newcomer import SPECS
 
 from ferryman.spec import load_spec
+from ferryman.spec.targets import STEPS
 from ferryman.storage.inputs import PinnedSource
 from ferryman_pipelines.compile.compiling import compile_spec
 
@@ -71,3 +72,20 @@ def test_every_parameter_says_what_it_means_and_knobs_have_the_specs_values(docu
     assert parameters["train_epochs"]["defaultValue"] == 15
     assert parameters["train_learning_rate"]["defaultValue"] == 0.003
     assert "run_root" in parameters
+
+
+def test_a_place_dresses_every_step_and_only_while_it_compiles(tmp_path: Path) -> None:
+    spec = load_spec(SPECS / "digits.yaml")
+    seen: list[str] = []
+
+    def dress(step: str, task: Any) -> None:
+        seen.append(step)
+        task.set_container_image(f"registry.example/{step}@sha256:{'0' * 64}")
+
+    compile_spec(spec, tmp_path / "dressed.yaml", "digits.yaml", dress)
+    compile_spec(spec, tmp_path / "plain.yaml", "digits.yaml")
+    executors = yaml.safe_load((tmp_path / "dressed.yaml").read_text())["deploymentSpec"]["executors"]
+    images = {name.removeprefix("exec-"): executor["container"]["image"] for name, executor in executors.items()}
+    assert images == {step.replace("_", "-"): f"registry.example/{step}@sha256:{'0' * 64}" for step in STEPS}
+    assert sorted(seen) == sorted(STEPS)
+    assert "registry.example" not in (tmp_path / "plain.yaml").read_text()

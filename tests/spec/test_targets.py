@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import SpecError, UsageError
-from ferryman.spec.targets import Targets, load_targets
-from ferryman.spec.units import parse_duration
+from ferryman.spec.targets import DockerTarget, Targets, load_targets
+from ferryman.spec.units import parse_duration, parse_memory
 
 
 def written(folder: Path, text: str) -> Targets:
@@ -70,3 +70,27 @@ def test_a_duration_is_read_by_its_unit(text: str, seconds: float) -> None:
 def test_a_duration_without_a_plain_number_and_unit_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="expected a duration with its unit"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "size"), [("512Mi", 512 * 2**20), ("1.5Gi", 3 * 2**29), ("2Ti", 2**41)])
+def test_memory_has_its_unit(text: str, size: int) -> None:
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["512", "512M", "512 Mi", "-1Gi", "Gi", 512])
+def test_memory_without_its_unit_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="512Mi, 32Gi"):
+        parse_memory(text)
+
+
+def test_a_container_has_its_own_memory_limit(tmp_path: Path) -> None:
+    text = "targets: 1\ndocker: {steps: {train: {memory: 8Gi}, gate: {limit: 1h}}}\n"
+    docker = written(tmp_path, text).root["docker"]
+    assert isinstance(docker, DockerTarget)
+    assert (docker.options("train").memory, docker.options("convert").memory) == (8 * 2**30, 6 * 2**30)
+    assert (docker.options("gate").memory, docker.options("gate").limit) == (512 * 2**20, 3600)
+
+
+def test_a_process_has_no_memory_limit_that_would_be_ignored(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="memory"):
+        written(tmp_path, "targets: 1\nlocal: {steps: {train: {memory: 8Gi}}}\n")

@@ -93,6 +93,7 @@ def misbehave(fault: str) -> None:
 def main() -> None:
     """Run a compiled stub: FOLDER COMPILED TEXT FAULT [LIMIT]; the text comes as a file, an argument has a limit."""
     from ferryman_pipelines.runners.local import execute
+    from ferryman_pipelines.runners.processes import Processes
     from ferryman_pipelines.runners.tasks import TaskRunner
 
     folder, compiled, text, fault, *limit = sys.argv[1:]
@@ -103,7 +104,7 @@ def main() -> None:
         "text": Path(text).read_text(encoding="utf-8"),
         "fault": fault,
     }
-    execute(Path(compiled), parameters, TaskRunner(run, {"second": float(limit[0])} if limit else {}))
+    execute(Path(compiled), parameters, TaskRunner(run, Processes(run, {"second": float(limit[0])} if limit else {})))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ferryman.errors import SpecError, UsageError
 from ferryman.problems import nearest, validate
 from ferryman.spec.blocks import Block
 from ferryman.spec.reading import read_document
-from ferryman.spec.units import Duration
+from ferryman.spec.units import BYTES, Duration, Memory
 
 FORMAT: Final = 1
 """The number of the targets file's format that this version reads."""
@@ -45,8 +45,34 @@ class StepOptions(Block):
     """How long it may take, e.g. `4h`. Six hours: a machine left overnight must not hang for ever."""
 
 
-class _Here(Block):
-    """What targets on this machine have in common."""
+MEMORY: Final[dict[str, int]] = {
+    step: round(size * BYTES["Gi"])
+    for step, size in {
+        "prepare": 2.0,
+        "train": 6.0,
+        "evaluate": 4.0,
+        "convert": 6.0,
+        "serving_check": 4.0,
+    }.items()
+}
+"""Bytes that a step's container may use unless the target says otherwise; other steps decide and write, in 512Mi."""
+
+
+class ContainerOptions(StepOptions):
+    """What one step's container may use."""
+
+    memory: Memory | None = None
+    """Memory beyond which it is killed, e.g. `4Gi`. By default 6Gi for train and convert, 4Gi for evaluate and
+    serving_check, 2Gi for prepare and 512Mi for the others."""
+
+    cpus: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    """Processors that it may keep busy, e.g. 1.5. By default all of the machine's."""
+
+
+class LocalTarget(Block):
+    """Steps are processes of this environment."""
+
+    kind: Literal["local"]
 
     group: GroupName = "local"
     """The serving group that runs release to."""
@@ -60,16 +86,21 @@ class _Here(Block):
         return {step: self.steps.get(step, StepOptions()).limit for step in get_args(StepName)}
 
 
-class LocalTarget(_Here):
-    """Steps are processes of this environment."""
-
-    kind: Literal["local"]
-
-
-class DockerTarget(_Here):
+class DockerTarget(Block):
     """Steps are containers on this machine."""
 
     kind: Literal["docker"]
+
+    group: GroupName = "local"
+    """The serving group that runs release to."""
+
+    steps: dict[StepName, ContainerOptions] = {}
+    """What single steps may use, by the step's name."""
+
+    def options(self, step: StepName) -> ContainerOptions:
+        """What a step may use, every default filled in but for `cpus`, where none means all."""
+        said = self.steps.get(step, ContainerOptions())
+        return said if said.memory else said.model_copy(update={"memory": MEMORY.get(step, BYTES["Mi"] * 512)})
 
 
 Target = Annotated[LocalTarget | DockerTarget, Field(discriminator="kind")]

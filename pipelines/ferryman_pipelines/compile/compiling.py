@@ -6,19 +6,21 @@ import tempfile
 from pathlib import Path
 
 from ferryman.spec import Spec, spec_sha256
+from ferryman.steps.component import Dress, dressed
 from ferryman.storage.local import atomic_write
 
 
-def compile_spec(spec: Spec, out: Path, origin: str) -> None:
+def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step, task: None) -> None:
     """Write the compiled pipeline of `spec` (inputs pinned) to `out`, atomically.
 
-    `origin` names the file that the spec was read from, for the comment on top.
+    `origin` names the file that the spec was read from, for the comment on top; `dress` sets on each step's task what
+    depends on the place.
     """
     from kfp.compiler import Compiler
 
     from ferryman_pipelines.dags.train_and_serve import train_and_serve
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, dressed(dress):
         raw = Path(folder) / "pipeline.yaml"
         Compiler().compile(train_and_serve(spec), str(raw))
         text = raw.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from ferryman.artifacts.resolved import without_placeholders
 from ferryman.process import child_main
 from ferryman.spec import spec_from
 from ferryman_pipelines.compile.compiling import compile_spec
+from ferryman_pipelines.runners.processes import Processes
 from ferryman_pipelines.runners.request import RunRequest
 from ferryman_pipelines.runners.tasks import TaskRunner
 
@@ -30,7 +31,7 @@ def main() -> None:
     request = RunRequest.read(Path(sys.argv[1]))
     compiled = request.folder / PIPELINE
     compile_spec(spec_from(request.spec), compiled, request.origin)
-    execute(compiled, arguments(request), TaskRunner(request.folder, request.limits))
+    execute(compiled, arguments(request), TaskRunner(request.folder, Processes(request.folder, request.limits)))
 
 
 def arguments(request: RunRequest) -> dict[str, Any]:

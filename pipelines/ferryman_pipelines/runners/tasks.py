@@ -1,29 +1,33 @@
-"""One task of a compiled pipeline as a process: started, watched, and its end put on the record whatever it was."""
+"""One task of a compiled pipeline: started somewhere, and its end put on the record whatever it was."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from ferryman.artifacts.fragment import Failure, Fragment
 from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import StepError
-from ferryman.process import Finished, run
-from ferryman.spec.targets import StepOptions
+from ferryman.process import Finished
 from ferryman_pipelines.runners.call import Call
 from ferryman_pipelines.runners.reuse import Reuse
+
+
+class Place(Protocol):
+    """Where a task's code runs: processes of this environment, containers."""
+
+    def execute(self, call: Call, environment: Mapping[str, str]) -> Finished:
+        """Run the call to its end, its output in the step's log."""
 
 
 class TaskRunner:
     """Runs the tasks of one run; it takes the place of kfp.local's `run_local_subprocess`."""
 
-    def __init__(self, folder: Path, limits: Mapping[str, float]) -> None:
-        self.folder, self.limits = folder, limits
+    def __init__(self, folder: Path, place: Place) -> None:
+        self.folder, self._place = folder, place
         self._record = Run(folder, folder.name)
         self._reuse = Reuse(self._record)
 
@@ -34,38 +38,17 @@ class TaskRunner:
         if self._reuse.take(call):
             print(f"{step}: finished in an earlier attempt, its result stands", flush=True)
             return 0
-        finished = self._execute(call, env_vars or {})
+        finished = self._place.execute(call, env_vars or {})
         if finished.lost:
             # Not the step's fault; without a fork server it comes fresh.
             print(f"{step}: {finished.reason()}; started again", flush=True)
-            finished = self._execute(call, env_vars or {})
+            finished = self._place.execute(call, env_vars or {})
         if finished.ok:
             self._reuse.keep(call)
             return 0
         self._complete(step, finished)
         print(f"{step}: {finished.reason()}", flush=True)
         return finished.exit_code or 1
-
-    def _execute(self, call: Call, environment: Mapping[str, str]) -> Finished:
-        place = self.folder / "calls" / call.function
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        call.output_file.parent.mkdir(parents=True, exist_ok=True)
-        (place / "component.py").write_text(call.source, encoding="utf-8")
-        document = {
-            "source": str(place / "component.py"),
-            "function": call.function,
-            "executor_input": json.dumps(call.executor_input),
-        }
-        (place / "call.json").write_text(json.dumps(document), encoding="utf-8")
-        return run(
-            [sys.executable, "-m", "ferryman_pipelines.runners.bootstrap", str(place / "call.json")],
-            log=self.folder / "logs" / f"{call.function}.log",
-            limit=self.limits.get(call.function, StepOptions().limit),
-            env=environment,
-            cwd=place,
-            warm_start=True,
-        )
 
     def _complete(self, step: str, finished: Finished) -> None:
         """Put a failure on the record that the step could not put there itself: a signal, a limit, a failed import."""
