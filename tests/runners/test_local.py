@@ -169,13 +169,14 @@ def test_a_resumed_run_repeats_what_was_altered_or_asked_otherwise(tmp_path: Pat
     assert step(run, "first").attempt == 3
 
 
-def test_killing_the_orchestrator_kills_its_steps(tmp_path: Path, compiled: Path) -> None:
-    run = tmp_path / "r1"
+def test_killing_the_orchestrator_kills_its_steps_and_leaves_nothing_behind(tmp_path: Path, compiled: Path) -> None:
+    run, temporary = tmp_path / "r1", set(os.listdir(os.environ["TMPDIR"]))
     process = start(run, compiled, "x", "wait")
     eventually(lambda: Run(run, "r1").fragment("second"), 30)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
     assert eventually(lambda: not strangers(tmp_path), 10)
+    assert set(os.listdir(os.environ["TMPDIR"])) == temporary
     assert finish(run, compiled, "x").ok
     assert step(run, "first").reused
 

@@ -57,6 +57,8 @@ def execute(compiled: Path, parameters: dict[str, Any], tasks: TaskRunner) -> No
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
         pipeline_root=str(tasks.folder / "artifacts"),
+        # Never made: by default kfp makes a temporary folder, which a run that fails or is killed leaves behind.
+        workspace_root=str(tasks.folder / "workspace"),
         raise_on_error=True,
     )
     components.load_component_from_file(str(compiled))(**parameters)
