@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from google.protobuf import text_format
 
-from ferryman.serving import protocol
 from ferryman.serving.config import ModelConfig, reload_request, render
+from ferryman.serving.protocol import ModelServerConfig
 from ferryman.serving.startup import model_config, read_startup, write_startup
 
 
 def parsed(text: str) -> Any:
-    return text_format.Parse(text, protocol.model_server_config_pb2.ModelServerConfig())
+    return text_format.Parse(text, ModelServerConfig())
 
 
 @pytest.mark.parametrize(

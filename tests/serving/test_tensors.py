@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferryman.serving.protocol import tensor_pb2, types_pb2
+from ferryman.serving.protocol import DataType, TensorProto
 from ferryman.serving.tensors import DTYPES, LARGEST_FILL, TensorError, from_proto, to_proto
 
 ARRAYS = {
@@ -64,7 +64,7 @@ def test_a_scalar_an_empty_and_a_single_element_tensor_keep_shape_and_value(name
     array = np.resize(ARRAYS[name].ravel()[-1:], shape).astype(ARRAYS[name].dtype)
     same(from_proto(to_proto(array)), array)
     # TensorFlow writes single values into the typed fields, not as content.
-    same(from_proto(tensor_pb2.TensorProto.FromString(tf.make_tensor_proto(array).SerializeToString())), array)
+    same(from_proto(TensorProto.FromString(tf.make_tensor_proto(array).SerializeToString())), array)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_scalar_an_empty_and_a_single_element_tensor_keep_shape_and_value(name
 def test_typed_fields_with_fewer_values_than_elements_are_filled_with_the_last(
     dtype: str, field: str, values: list[Any], wanted: np.ndarray
 ) -> None:
-    proto = tensor_pb2.TensorProto(dtype=getattr(types_pb2, dtype))
+    proto = TensorProto(dtype=getattr(DataType, dtype))
     proto.tensor_shape.dim.add().size = 4
     getattr(proto, field).extend(values)
     same(from_proto(proto), wanted)
@@ -98,7 +98,7 @@ def test_typed_fields_with_fewer_values_than_elements_are_filled_with_the_last(
 )
 def test_text_of_every_kind_goes_out_as_utf_8_bytes(array: np.ndarray) -> None:
     proto = to_proto(array)
-    assert proto.dtype == types_pb2.DT_STRING
+    assert proto.dtype == DataType.DT_STRING
     assert list(proto.string_val) == ["Åland".encode(), b""]
 
 
@@ -108,7 +108,7 @@ def test_an_array_that_does_not_lie_in_order_is_sent_in_order() -> None:
 
 
 def proto(dtype: int, shape: list[int], **fields: Any) -> Any:
-    message = tensor_pb2.TensorProto(dtype=dtype, **fields)
+    message = TensorProto(dtype=dtype, **fields)
     for size in shape:
         message.tensor_shape.dim.add().size = size
     return message
@@ -117,14 +117,14 @@ def proto(dtype: int, shape: list[int], **fields: Any) -> Any:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (proto(types_pb2.DT_FLOAT, [2], tensor_content=b"1234567"), "received 7 bytes for a float32 tensor of shape [2]"),
-        (proto(types_pb2.DT_FLOAT, [2], tensor_content=b"123456789"), "received 9 bytes"),
-        (proto(types_pb2.DT_FLOAT, [1], float_val=[1, 2]), "received 2 values for a tensor of 1 elements"),
-        (proto(types_pb2.DT_STRING, [0], string_val=[b"x"]), "received 1 values for a tensor of 0 elements"),
-        (proto(types_pb2.DT_FLOAT, [-1]), "received a tensor of shape [-1], expected no negative size"),
-        (proto(types_pb2.DT_UINT8, [LARGEST_FILL, 2], int_val=[7]), "received 1 values for a tensor of 536,870,912 elements"),
-        (proto(types_pb2.DT_STRING, [2**62, 2**62]), "too many to repeat the last one"),
-        (proto(types_pb2.DT_COMPLEX64, [1]), "dtype 8, expected one of float32"),
+        (proto(DataType.DT_FLOAT, [2], tensor_content=b"1234567"), "received 7 bytes for a float32 tensor of shape [2]"),
+        (proto(DataType.DT_FLOAT, [2], tensor_content=b"123456789"), "received 9 bytes"),
+        (proto(DataType.DT_FLOAT, [1], float_val=[1, 2]), "received 2 values for a tensor of 1 elements"),
+        (proto(DataType.DT_STRING, [0], string_val=[b"x"]), "received 1 values for a tensor of 0 elements"),
+        (proto(DataType.DT_FLOAT, [-1]), "received a tensor of shape [-1], expected no negative size"),
+        (proto(DataType.DT_UINT8, [LARGEST_FILL, 2], int_val=[7]), "received 1 values for a tensor of 536,870,912 elements"),
+        (proto(DataType.DT_STRING, [2**62, 2**62]), "too many to repeat the last one"),
+        (proto(8, [1]), "dtype 8, expected one of float32"),
         (proto(0, [1]), "dtype 0, expected one of float32"),
     ],
 )  # fmt: skip

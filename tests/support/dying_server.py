@@ -14,13 +14,14 @@ from typing import Any
 
 import grpc
 
-from ferryman.serving import protocol
+from ferryman.serving.protocol import ReloadConfigResponse
+from ferryman.serving.protocol.services import MODELS, handler
 
 
-class Models(protocol.model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
+class Models:
     def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
         if "DIES_LATE" in os.environ:
-            return protocol.model_management_pb2.ReloadConfigResponse()
+            return ReloadConfigResponse()
         return die(request.config.model_config_list.config[0].name)
 
     def GetModelStatus(self, request: Any, context: Any) -> Any:
@@ -35,7 +36,7 @@ def die(name: str) -> None:
 def main() -> None:
     flags = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:] if "=" in word)
     server = grpc.server(ThreadPoolExecutor(1))
-    protocol.model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(), server)
+    server.add_generic_rpc_handlers((handler(MODELS, Models()),))
     server.add_insecure_port(f"127.0.0.1:{flags['port']}")
     server.start()
     threading.Thread(

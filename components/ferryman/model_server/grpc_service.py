@@ -13,7 +13,14 @@ from ferryman.model_server import core
 from ferryman.model_server.core import Model, Policy, Refusal
 from ferryman.model_server.manager import Manager
 from ferryman.model_server.runtime import DEFAULT_SIGNATURE
-from ferryman.serving import protocol
+from ferryman.serving.protocol import (
+    GetModelMetadataResponse,
+    GetModelStatusResponse,
+    PredictResponse,
+    ReloadConfigResponse,
+    SignatureDefMap,
+)
+from ferryman.serving.protocol.services import MODELS, PREDICTION, handler
 from ferryman.serving.tensors import TensorError, from_proto, to_proto
 
 log = logging.getLogger("ferryman.model_server")
@@ -45,7 +52,7 @@ def answered(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any
     return call
 
 
-class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
+class PredictionService:
     """Predict and GetModelMetadata; the rest is UNIMPLEMENTED."""
 
     def __init__(self, manager: Manager) -> None:
@@ -58,7 +65,7 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         inputs = {alias: from_proto(proto) for alias, proto in request.inputs.items()}
         with self._manager.use(name, number, label) as (version, model):
             outputs = model.run(request.model_spec.signature_name, inputs, list(request.output_filter))  # type: ignore[attr-defined]
-        response = protocol.predict_pb2.PredictResponse()
+        response = PredictResponse()
         _fill(response.model_spec, name, version)
         response.model_spec.signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         for alias, array in outputs.items():
@@ -78,16 +85,16 @@ class PredictionService(protocol.prediction_service_pb2_grpc.PredictionServiceSe
         name, number, label = spec_of(request)
         with self._manager.use(name, number, label) as (version, model):
             signatures = model.meta_graph.signature_def  # type: ignore[attr-defined]
-        response = protocol.get_model_metadata_pb2.GetModelMetadataResponse()
+        response = GetModelMetadataResponse()
         _fill(response.model_spec, name, version)
-        found = protocol.get_model_metadata_pb2.SignatureDefMap()
+        found = SignatureDefMap()
         for key, definition in signatures.items():
             found.signature_def[key].ParseFromString(definition.SerializeToString())
         response.metadata["signature_def"].Pack(found)
         return response
 
 
-class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
+class ModelService:
     """GetModelStatus and HandleReloadConfigRequest."""
 
     def __init__(self, manager: Manager) -> None:
@@ -99,7 +106,7 @@ class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # typ
         if not request.HasField("model_spec"):
             raise Refusal(core.INVALID_ARGUMENT, "Missing ModelSpec")
         number = request.model_spec.version.value if request.model_spec.HasField("version") else None
-        response = protocol.get_model_status_pb2.GetModelStatusResponse()
+        response = GetModelStatusResponse()
         for version in core.status(self._manager.state, request.model_spec.name, number):
             entry = response.model_version_status.add(version=version.number, state=STATES[version.status])
             entry.status.error_code = version.code
@@ -119,7 +126,7 @@ class ModelService(protocol.model_service_pb2_grpc.ModelServiceServicer):  # typ
                 "Only ModelConfigList is currently supported",
             )
         self._manager.reload(models_of(request.config))
-        return protocol.model_management_pb2.ReloadConfigResponse()
+        return ReloadConfigResponse()
 
 
 def spec_of(request: Any) -> tuple[str, int | None, str | None]:
@@ -166,8 +173,9 @@ def serve_grpc(manager: Manager, addresses: list[str], threads: int) -> grpc.Ser
             ("grpc.max_send_message_length", -1),
         ],
     )
-    protocol.prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
-    protocol.model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
+    server.add_generic_rpc_handlers(
+        (handler(PREDICTION, PredictionService(manager)), handler(MODELS, ModelService(manager)))
+    )
     for address in addresses:
         if not server.add_insecure_port(address):
             raise RuntimeError(f"Failed to bind to address {address}")

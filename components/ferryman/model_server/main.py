@@ -105,13 +105,13 @@ def configured(flags: Flags) -> tuple[Model, ...]:
     from google.protobuf import text_format
 
     from ferryman.model_server.grpc_service import models_of
-    from ferryman.serving import protocol
+    from ferryman.serving.protocol import ModelServerConfig
 
     if not flags.model_config_file:
         if not flags.model_base_path:
             raise ValueError("Both server_options.model_base_path and server_options.model_config_file are empty!")
         return (Model(flags.model_name, flags.model_base_path),)
-    config = protocol.model_server_config_pb2.ModelServerConfig()
+    config = ModelServerConfig()
     try:
         text_format.Parse(Path(flags.model_config_file).read_text(encoding="utf-8"), config)
     except text_format.ParseError as error:

@@ -189,19 +189,18 @@ def metadata(manager: Manager, name: str, number: int | None, label: str | None)
     """Name, version and signatures of a model as JSON."""
     from google.protobuf import json_format
 
-    from ferryman.serving import protocol
-
     with manager.use(name, number, label) as (version, model):
-        found = protocol.get_model_metadata_pb2.SignatureDefMap()
-        for key, definition in model.meta_graph.signature_def.items():  # type: ignore[attr-defined]
-            found.signature_def[key].ParseFromString(definition.SerializeToString())
-    signatures = json_format.MessageToDict(
-        found, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+        definitions = model.meta_graph.signature_def.items()  # type: ignore[attr-defined]
+    signatures = {
+        key: json_format.MessageToDict(
+            definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+        for key, definition in definitions
+    }
     return json.dumps(
         {
             "model_spec": {"name": name, "signature_name": "", "version": str(version)},
-            "metadata": {"signature_def": signatures},
+            "metadata": {"signature_def": {"signature_def": signatures}},
         },
         indent=1,
     )

@@ -11,8 +11,9 @@ import grpc
 import numpy as np
 
 from ferryman.errors import FerrymanError, UnavailableError
-from ferryman.serving import protocol
 from ferryman.serving.config import ModelConfig, reload_request
+from ferryman.serving.protocol import GetModelMetadataRequest, GetModelStatusRequest, PredictRequest
+from ferryman.serving.protocol.services import MODELS, PREDICTION, Stub
 from ferryman.serving.tensors import from_proto, to_proto
 
 TIMEOUT = 10.0
@@ -71,8 +72,8 @@ class ServingClient:
     def __init__(self, address: str) -> None:
         self.address = address
         self._channel = grpc.insecure_channel(address, options=UNLIMITED)
-        self._prediction = protocol.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = protocol.model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._prediction = Stub(self._channel, PREDICTION)
+        self._models = Stub(self._channel, MODELS)
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +98,7 @@ class ServingClient:
         timeout: float = TIMEOUT,
     ) -> Answer:
         """The answer to `inputs` by name; of the highest version loaded, unless `version` or `label` says which."""
-        request = protocol.predict_pb2.PredictRequest()
+        request = PredictRequest()
         _name(request.model_spec, model, version, label)
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
@@ -108,7 +109,7 @@ class ServingClient:
 
     def status(self, model: str, timeout: float = TIMEOUT) -> dict[int, VersionStatus]:
         """Version -> state, of all versions that the server remembers; empty when it never knew the model."""
-        request = protocol.get_model_status_pb2.GetModelStatusRequest()
+        request = GetModelStatusRequest()
         _name(request.model_spec, model, None, None)
         try:
             response = _called(self._models.GetModelStatus, request, timeout)
@@ -129,7 +130,7 @@ class ServingClient:
 
     def resolved(self, model: str, label: str) -> int:
         """The version that a request with `label` goes to; ServingError when it goes to none."""
-        request = protocol.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request = GetModelMetadataRequest(metadata_field=["signature_def"])
         _name(request.model_spec, model, None, label)
         return int(_called(self._prediction.GetModelMetadata, request, TIMEOUT).model_spec.version.value)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ferryman.serving.protocol import model_management_pb2, model_server_config_pb2
+from ferryman.serving.protocol import ModelServerConfig, ReloadConfigRequest
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ModelConfig:
 
 def to_proto(configs: Iterable[ModelConfig]) -> Any:
     """The ModelServerConfig of the models; a reload with it replaces the server's whole list."""
-    config = model_server_config_pb2.ModelServerConfig()
+    config = ModelServerConfig()
     config.model_config_list.SetInParent()
     for model in configs:
         entry = config.model_config_list.config.add(
@@ -36,7 +36,7 @@ def to_proto(configs: Iterable[ModelConfig]) -> Any:
 
 def reload_request(configs: Iterable[ModelConfig]) -> Any:
     """The ReloadConfigRequest that makes a server hold exactly `configs`."""
-    return model_management_pb2.ReloadConfigRequest(config=to_proto(configs))
+    return ReloadConfigRequest(config=to_proto(configs))
 
 
 def render(configs: Iterable[ModelConfig]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ferryman.errors import ArtifactError
-from ferryman.serving import protocol
 from ferryman.serving.config import ModelConfig, render
+from ferryman.serving.protocol import ModelServerConfig
 from ferryman.storage.local import atomic_write
 
 FILE = "models.config"
@@ -42,7 +42,7 @@ def read_startup(path: Path, group: Path) -> dict[str, int] | None:
 def _parsed(path: Path, group: Path) -> dict[str, int]:
     from google.protobuf import text_format
 
-    config = protocol.model_server_config_pb2.ModelServerConfig()
+    config = ModelServerConfig()
     try:
         text_format.Parse(path.read_text(encoding="utf-8"), config)
     except (text_format.ParseError, UnicodeDecodeError) as error:

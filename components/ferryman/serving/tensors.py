@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from ferryman.errors import FerrymanError
-from ferryman.serving.protocol import tensor_pb2, types_pb2
+from ferryman.serving.protocol import DataType, TensorProto
 
 DTYPES: dict[int, str] = {
-    types_pb2.DT_FLOAT: "float32",
-    types_pb2.DT_DOUBLE: "float64",
-    types_pb2.DT_INT8: "int8",
-    types_pb2.DT_INT16: "int16",
-    types_pb2.DT_INT32: "int32",
-    types_pb2.DT_INT64: "int64",
-    types_pb2.DT_UINT8: "uint8",
-    types_pb2.DT_UINT16: "uint16",
-    types_pb2.DT_UINT32: "uint32",
-    types_pb2.DT_UINT64: "uint64",
-    types_pb2.DT_BOOL: "bool",
-    types_pb2.DT_HALF: "float16",
-    types_pb2.DT_STRING: "string",
+    DataType.DT_FLOAT: "float32",
+    DataType.DT_DOUBLE: "float64",
+    DataType.DT_INT8: "int8",
+    DataType.DT_INT16: "int16",
+    DataType.DT_INT32: "int32",
+    DataType.DT_INT64: "int64",
+    DataType.DT_UINT8: "uint8",
+    DataType.DT_UINT16: "uint16",
+    DataType.DT_UINT32: "uint32",
+    DataType.DT_UINT64: "uint64",
+    DataType.DT_BOOL: "bool",
+    DataType.DT_HALF: "float16",
+    DataType.DT_STRING: "string",
 }
 """TensorFlow's dtype number -> numpy's name; `string` for bytes of any length."""
 
@@ -55,11 +55,11 @@ def to_proto(array: np.ndarray, *, listed: bool = False) -> Any:
 
     `listed` writes numbers into the field of their type, as TensorFlow Serving answers, and not as raw bytes.
     """
-    proto = tensor_pb2.TensorProto()
+    proto = TensorProto()
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
     if array.dtype.kind in "OSU":
-        proto.dtype = types_pb2.DT_STRING
+        proto.dtype = DataType.DT_STRING
         proto.string_val.extend(_bytes(value) for value in array.ravel().tolist())
         return proto
     if array.dtype.name not in NUMBERS:

@@ -1,26 +1,32 @@
-"""The protocol is loaded without TensorFlow, and is TensorFlow Serving's own to the byte."""
+"""What our own code asks and reads in our messages, beside the real ones in one process and in another."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import control_only
 import numpy as np
 import pytest
 
-WITHOUT_TENSORFLOW = """
+ALONE = """
 import json, sys
+if "alone" in sys.argv:
+    import control_only
+    control_only.block()
 import numpy as np
-from ferryman.serving import protocol
+from ferryman.serving import client, protocol
 from ferryman.serving.config import ModelConfig, reload_request
 from ferryman.serving.tensors import from_proto, to_proto
 
 def message(given):
     return given.SerializeToString(deterministic=True).hex()
 
-request = protocol.predict_pb2.PredictRequest()
+request = protocol.PredictRequest()
 request.model_spec.name = "birds"
 request.model_spec.version_label = "stable"
 request.model_spec.signature_name = "serving_default"
@@ -32,26 +38,28 @@ arrays = {
 }
 for name, array in arrays.items():
     request.inputs[name].CopyFrom(to_proto(array))
-status = protocol.get_model_status_pb2.GetModelStatusRequest()
+status = protocol.GetModelStatusRequest()
 status.model_spec.name = "birds"
 status.model_spec.version.value = 7
 reload = reload_request([ModelConfig("birds", "/b", (7, 3), {"stable": 3})])
-response = protocol.predict_pb2.PredictResponse.FromString(bytes.fromhex(sys.stdin.readline()))
+response = protocol.PredictResponse.FromString(bytes.fromhex(sys.stdin.readline()))
 answered = {name: from_proto(tensor) for name, tensor in response.outputs.items()}
-statuses = protocol.get_model_status_pb2.GetModelStatusResponse.FromString(bytes.fromhex(sys.stdin.readline()))
+statuses = protocol.GetModelStatusResponse.FromString(bytes.fromhex(sys.stdin.readline()))
 found = {
     "predict": message(request), "status": message(status), "reload": message(reload),
     "version": response.model_spec.version.value,
     "probabilities": answered["probabilities"].tolist(), "class": [text.decode() for text in answered["class"]],
     "states": [[entry.version, entry.state, entry.status.error_code, entry.status.error_message]
                for entry in statuses.model_version_status],
-    "loaded": sorted(name for name in sys.modules if name.startswith("tensorflow") and not name.endswith("_pb2")
-                     and not name.endswith("_pb2_grpc") and not name.startswith("tensorflow_serving")),
+    "loaded": sorted(name for name in sys.modules if name.startswith(("tensorflow", "pyarrow", "scipy"))),
 }
-if "then" in sys.argv:
+if "beside" in sys.argv:
     import tensorflow as tf
-    found["sum"] = float(tf.reduce_sum(tf.make_ndarray(request.inputs["mass"])))
-    found["same"] = tf.make_tensor_proto(arrays["pixels"]) == request.inputs["pixels"]
+    from tensorflow_serving.apis import predict_pb2
+
+    real = predict_pb2.PredictRequest.FromString(request.SerializeToString())
+    found["sum"] = float(tf.reduce_sum(tf.make_ndarray(real.inputs["mass"])))
+    found["ours"] = float(from_proto(real.inputs["mass"])[1])
 print(json.dumps(found))
 """
 
@@ -78,13 +86,13 @@ def statuses() -> Any:
     return message
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
-    """What a process says that loads nothing but our protocol at first, and TensorFlow after."""
+def said(how: str) -> dict[str, Any]:
+    """What a process says of what it wrote, and of what it read in real messages."""
     given = "".join(f"{message.SerializeToString().hex()}\n" for message in (response(), statuses()))
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW, "then"],
+        [sys.executable, "-c", ALONE, how],
         input=given,
+        env={**os.environ, "PYTHONPATH": str(Path(control_only.__file__).parent)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -95,12 +103,16 @@ def found() -> dict[str, Any]:
     return answer
 
 
-def test_the_protocol_loads_without_tensorflow_and_leaves_nothing_in_its_place(found: dict[str, Any]) -> None:
-    assert found["loaded"] == []
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """What a process says that has nothing but the packages of the extra `control`."""
+    return said("alone")
 
 
-def test_tensorflow_can_still_be_imported_after_it_and_shares_its_messages(found: dict[str, Any]) -> None:
-    assert (found["sum"], found["same"]) == (-0.5, True)
+def test_the_client_loads_without_tensorflow_and_without_its_api() -> None:
+    beside = said("beside")
+    assert beside["loaded"] == []
+    assert (beside["sum"], beside["ours"]) == (-0.5, -2.0), "the real ones load afterwards, and each reads the other"
 
 
 def test_a_predict_request_is_tensorflow_servings_own_to_the_byte(found: dict[str, Any]) -> None:

@@ -1,0 +1,46 @@
+"""The services of the protocol at both ends of a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+
+from ferryman.serving.protocol import POOL
+
+PREDICTION = "tensorflow.serving.PredictionService"
+MODELS = "tensorflow.serving.ModelService"
+
+
+class Stub:
+    """The methods of `service` at the server behind `channel`, each under its own name."""
+
+    def __init__(self, channel: grpc.Channel, service: str) -> None:
+        for name, request, response in _methods(service):
+            path = f"/{service}/{name}"
+            call = channel.unary_unary(path, request.SerializeToString, response.FromString)
+            setattr(self, name, call)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the service has no method {name}")
+
+
+def handler(service: str, servicer: object) -> grpc.GenericRpcHandler:
+    """What lets a server answer `service` by the methods of `servicer`, which have the names of the calls."""
+    return grpc.method_handlers_generic_handler(
+        service,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                getattr(servicer, name), request.FromString, response.SerializeToString
+            )
+            for name, request, response in _methods(service)
+        },
+    )
+
+
+def _methods(service: str) -> Iterator[tuple[str, Any, Any]]:
+    """Name, class of the request and class of the response of each method."""
+    for method in POOL.FindServiceByName(service).methods:
+        yield method.name, GetMessageClass(method.input_type), GetMessageClass(method.output_type)

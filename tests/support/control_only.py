@@ -1,0 +1,52 @@
+"""A process as in an image that has the packages of the extra `control` and no others, whatever is installed here.
+
+`python control_only.py MODULE ARGUMENT...` runs a module in it, as `python -m` would.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+PACKAGES = frozenset(
+    {
+        *("ferryman", "numpy", "ruamel", "_ruamel_yaml", "grpc", "cygrpc"),
+        *("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"),
+        *sys.stdlib_module_names,
+    }
+)
+"""Names that may be imported: of the extra's packages, and of what those depend on."""
+
+OF_GOOGLE = ("google.protobuf.", "google._upb.")
+"""Protobuf's part of a name that several packages share."""
+
+
+def allowed(name: str) -> bool:
+    # The build of Python itself has a module named after the machine.
+    ours = name.partition(".")[0] in PACKAGES or name.startswith("_sysconfigdata_")
+    return ours or name == "google" or f"{name}.".startswith(OF_GOOGLE)
+
+
+class Absent(MetaPathFinder):
+    """Finds no other package."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not allowed(name):
+            raise ModuleNotFoundError(f"No module named {name!r} in the control image", name=name)
+        return None
+
+
+def block() -> None:
+    """From now on nothing else can be imported."""
+    sys.meta_path.insert(0, Absent())
+
+
+if __name__ == "__main__":
+    block()
+    sys.path.pop(0)
+    sys.argv.pop(0)
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
