@@ -26,6 +26,7 @@ from ferryman.serving.release import Release, create_release, read_end
 
 ROWS = np.array([0.0, 1.5, -2.25, 10.0], dtype=np.float32)
 MODEL = "adder"
+PROGRAM = ("-m", "ferryman.controller")
 
 
 @pytest.fixture(scope="session")
@@ -132,11 +133,11 @@ class Group:
         record = self.record()
         return record.models.get(model, ModelPart()) if record else ModelPart()
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, program: tuple[str, ...] = PROGRAM) -> subprocess.Popen[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "group.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ferryman.controller", str(self.folder), *arguments],
+                [sys.executable, *program, str(self.folder), *arguments],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "FERRYMAN_MODEL_SERVER": "embedded"},
