@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import control_only
 import pytest
 from newcomer import eventually
 
@@ -25,8 +26,8 @@ def start() -> Iterator[Start]:
     """Starts a server with these flags; what still runs at the end of the test is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*flags: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ferryman.model_server", *flags]
+    def start(*flags: str, program: tuple[str, ...] = ("-m", "ferryman.model_server")) -> subprocess.Popen[str]:
+        command = [sys.executable, *program, *flags]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -91,6 +92,14 @@ def test_a_server_may_listen_on_a_socket_file_alone(start: Start, nothing: str, 
     with grpc.insecure_channel(f"unix:{path}") as channel:
         grpc.channel_ready_future(channel).result(20)
     assert process.poll() is None
+
+
+def test_a_start_without_tensorflow_is_refused_and_not_left_for_the_first_model(start: Start, nothing: str) -> None:
+    code, lines = said(start(nothing, "--port=0", program=(control_only.__file__, "ferryman.model_server")))
+    assert (code, lines) == (
+        255,
+        ["Failed to start server. Error: TensorFlow is not installed; try pip install 'ferryman[serve]'"],
+    )
 
 
 # The end

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 PACKAGES = frozenset(
     {
@@ -31,18 +32,22 @@ def allowed(name: str) -> bool:
     return ours or name == "google" or f"{name}.".startswith(OF_GOOGLE)
 
 
-class Absent(MetaPathFinder):
-    """Finds no other package."""
+class Filtered(MetaPathFinder):
+    """Finds what `finder` finds, as far as it may be there."""
+
+    def __init__(self, finder: Any) -> None:
+        self._finder = finder
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if not allowed(name):
-            raise ModuleNotFoundError(f"No module named {name!r} in the control image", name=name)
-        return None
+        return self._finder.find_spec(name, path, target) if allowed(name) else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._finder, name)
 
 
 def block() -> None:
     """From now on nothing else can be imported."""
-    sys.meta_path.insert(0, Absent())
+    sys.meta_path[:] = map(Filtered, sys.meta_path)
 
 
 if __name__ == "__main__":

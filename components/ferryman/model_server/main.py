@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ferryman.model_server.core import NAMES, Model, Refusal
@@ -40,6 +41,12 @@ def main() -> None:
         print(f"unknown argument: {word}", flush=True)
     if parsed.ineffective:
         logging.info("without effect here: %s", ", ".join(f"--{name}" for name in parsed.ineffective))
+    if find_spec("tensorflow") is None:
+        # It is loaded with the first model, which would be blamed for it.
+        print(
+            "Failed to start server. Error: TensorFlow is not installed; try pip install 'ferryman[serve]'", flush=True
+        )
+        sys.exit(FAILED)
     sys.exit(serve(parsed.flags))
 
 
