@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from newcomer import User, flowers
+
+from ferryman_pipelines.images.lock import IMAGES, Image, ImageLock, write_lock
 
 
 def test_the_same_spec_compiles_to_the_same_bytes_each_time(tmp_path: Path) -> None:
@@ -17,3 +20,54 @@ def test_the_same_spec_compiles_to_the_same_bytes_each_time(tmp_path: Path) -> N
     first, second = ((tmp_path / f"{seed}.yaml").read_bytes() for seed in ("1", "2"))
     assert b"pipelineInfo:\n  " in first
     assert first == second
+
+
+def cluster(folder: Path, *, pushed: bool = True) -> None:
+    """A targets file with a cluster whose stores are folders, and a lock of example images."""
+    place = f"{{kind: kubeflow, run_root: {folder}/there/runs, inputs: {folder}/there/inputs}}"
+    (folder / "targets.yaml").write_text(f"targets: 1\nprod: {place}\n")
+    built = {
+        name: Image(id=f"sha256:{'1' * 64}", reference=f"registry.example/{name}@sha256:{'2' * 64}" if pushed else None)
+        for name in IMAGES
+    }
+    write_lock(folder / "images.lock.json", ImageLock(built=built))
+
+
+def test_a_clusters_file_names_nothing_of_this_machine(tmp_path: Path) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path)
+    said = user.types("compile", spec, "--on", "prod", "-o", "p.yaml")
+    assert said.returncode == 2
+    assert "data.source (flowers.csv): not in the input store" in said.stderr
+    assert not (tmp_path / "p.yaml").exists()
+    said = user.types("compile", spec, "--on", "prod", "--upload", "-o", "p.yaml")
+    assert said.returncode == 0, said.stderr
+    text = (tmp_path / "p.yaml").read_text()
+    assert f"registry.example/train@sha256:{'2' * 64}" in text
+    assert (tmp_path / "there" / "inputs").as_uri() in text
+    assert ".ferryman" not in text
+    said = user.types("compile", spec, "--on", "prod", "--format", "k8s", "-o", "objects.yaml")
+    assert said.returncode == 0, said.stderr
+    assert (tmp_path / "objects.yaml").read_text().count("\nkind: Pipeline") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--on", "prd"), "--on prd: no such target; did you mean 'prod'"),
+        (("--on", "local"), "received a target of kind local, expected one of kind kubeflow"),
+        (("--upload",), "try: --on TARGET"),
+        (("--format", "k8s"), "try: --on TARGET"),
+        (("--on", "prod", "--images", "other.json"), "there is no other.json"),
+        (("--on", "prod"), "has no registry's digest; try: ferryman images build --push REGISTRY"),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_and_nothing_is_written(
+    tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path, pushed=False)
+    said = user.types("compile", spec, "-o", "p.yaml", *words)
+    assert (said.returncode, message in said.stderr) == (2, True), said.stderr
+    assert not (tmp_path / "p.yaml").exists()
+    assert not (tmp_path / "there").exists()

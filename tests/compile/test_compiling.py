@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+import golden_pipelines
 import pytest
 import yaml
 from newcomer import SPECS
 
 from ferryman.spec import load_spec
-from ferryman.spec.targets import STEPS
-from ferryman.storage.inputs import PinnedSource
+from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.compile.compiling import compile_spec
-
-GOLDEN = Path(__file__).with_name("digits.pipeline.yaml")
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digits' pipeline, its source pinned to a place that is the same everywhere."""
-    spec = load_spec(SPECS / "digits.yaml")
-    source = PinnedSource(name=str(spec.data.source), uri="file:///inputs/sha256/" + "0" * 64, sha256="0" * 64)
-    pinned = spec.model_copy(update={"data": spec.data.model_copy(update={"source": source})})
-    first, second = (tmp_path_factory.mktemp("compiled") / name for name in ("first.yaml", "second.yaml"))
-    compile_spec(pinned, first, "digits.yaml")
-    compile_spec(pinned, second, "digits.yaml")
-    assert first.read_bytes() == second.read_bytes()
-    return re.sub(r"sdkVersion: kfp-[\d.]+", "sdkVersion: kfp-ANY", first.read_text(encoding="utf-8"))
+def compiled() -> str:
+    """The digits' pipeline for this machine."""
+    return dict(golden_pipelines.compiled())["digits.here"]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +27,12 @@ def document(compiled: str) -> dict[str, Any]:
     return found
 
 
-def test_the_compiled_pipeline_is_what_it_was(compiled: str) -> None:
-    # After a change that is meant: write `compiled` to the golden file and read the difference.
-    assert compiled == GOLDEN.read_text(encoding="utf-8")
+def test_every_ready_spec_compiles_for_every_place_in_every_form_to_what_it_was() -> None:
+    # After a change that is meant: python tests/support/golden_pipelines.py, and read the difference.
+    made = golden_pipelines.golden_files()
+    assert {path.name for path in golden_pipelines.GOLDEN.iterdir()} == set(made)
+    for name, content in made.items():
+        assert content == (golden_pipelines.GOLDEN / name).read_text(encoding="utf-8"), name
 
 
 def tasks(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import SpecError, UsageError
-from ferryman.spec.targets import STEPS
+from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.images.lock import IMAGE_OF_STEP, IMAGES, Image, ImageLock, read_lock, write_lock
 
 ID = "sha256:" + "1" * 64
@@ -36,8 +36,17 @@ def test_containers_here_run_by_id_and_clusters_by_digest(tmp_path: Path) -> Non
 def test_images_that_were_not_built_or_not_pushed_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="train is not built; try: ferryman images build"):
         lock(without="train").ids(tmp_path)
-    with pytest.raises(UsageError, match=r"control, prepare.* has no registry's digest.*--push REGISTRY"):
+    with pytest.raises(UsageError, match=r"control, convert.* has no registry's digest.*--push REGISTRY"):
         lock().references(tmp_path)
+
+
+def test_a_step_that_has_a_gpu_has_the_image_that_drives_it(tmp_path: Path) -> None:
+    pushed = lock(pushed=True)
+    with pytest.raises(UsageError, match=r"train-gpu has no registry's digest; try: .* --only train-gpu --push"):
+        pushed.references(tmp_path, ["train"])
+    gpu = Image(id=ID, reference=f"registry.example/ferryman/gpu@{ID}")
+    both = ImageLock(built={**pushed.built, "train-gpu": gpu})
+    assert both.references(tmp_path, ["train"]) == {**both.references(tmp_path), "train": gpu.reference}
 
 
 @pytest.mark.parametrize(

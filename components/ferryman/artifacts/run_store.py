@@ -13,7 +13,7 @@ from ferryman.artifacts.fragment import End, Fragment
 from ferryman.artifacts.progress import ProgressFile, StepProgress
 from ferryman.artifacts.promotion import Promotion
 from ferryman.errors import ArtifactError, UsageError
-from ferryman.spec.targets import STEPS
+from ferryman.spec.step_names import STEPS
 from ferryman.storage.local import atomic_write
 from ferryman.storage.lock import held, hold
 from ferryman.storage.uri import local_path, scheme_of

@@ -6,6 +6,9 @@ local:
 night:
   kind: local
   group: nightly
+prod:
+  kind: kubeflow
+  ...
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from pydantic import Field, RootModel
 from ferryman.errors import SpecError, UsageError
 from ferryman.problems import nearest, validate
 from ferryman.spec.blocks import Block
+from ferryman.spec.cluster import ClusterTarget
 from ferryman.spec.reading import read_document
+from ferryman.spec.step_names import StepName
 from ferryman.spec.units import BYTES, Duration, Memory
 
 FORMAT: Final = 1
@@ -27,12 +32,6 @@ FORMAT: Final = 1
 
 BUILT_IN: Final = ("local", "docker")
 """Targets that exist without a file, each of the kind that is its name."""
-
-StepName = Literal[
-    "resolve", "prepare", "train", "evaluate", "convert", "serving_check", "gate", "rollout", "hold", "record"
-]
-STEPS: Final[tuple[str, ...]] = get_args(StepName)
-"""The steps in the order in which people read them."""
 
 GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 TargetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -103,13 +102,13 @@ class DockerTarget(Block):
         return said if said.memory else said.model_copy(update={"memory": MEMORY.get(step, BYTES["Mi"] * 512)})
 
 
-Target = Annotated[LocalTarget | DockerTarget, Field(discriminator="kind")]
+Target = Annotated[LocalTarget | DockerTarget | ClusterTarget, Field(discriminator="kind")]
 
 
 class Targets(RootModel[dict[TargetName, Target]]):
     """All targets by name."""
 
-    def named(self, name: str) -> LocalTarget | DockerTarget:
+    def named(self, name: str) -> LocalTarget | DockerTarget | ClusterTarget:
         """The target `name`; UsageError with near names when there is none."""
         if name not in self.root:
             raise UsageError(f"--on {name}: no such target{nearest(name, list(self.root))}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ferryman.artifacts.evidence import Rung
 from ferryman.spec.differences import differences
-from ferryman.spec.targets import STEPS
+from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.cli.side import Side
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from ferryman.artifacts.run_store import RUN_ID
 from ferryman.errors import FerrymanError
-from ferryman.spec.targets import STEPS
+from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.cli.home import GROUP, home
 
 

@@ -13,7 +13,7 @@ import typer
 from ferryman.artifacts.run_store import Run
 from ferryman.errors import UsageError
 from ferryman.problems import nearest
-from ferryman.spec.targets import STEPS
+from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.cli.completion import run_ids, step_names
 from ferryman_pipelines.cli.output import say, show
 from ferryman_pipelines.cli.runs import find_run

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ferryman.spec import load_targets
+from ferryman.spec.targets import Target
 from ferryman_pipelines.cli.completion import group_names
 
 Assignments = Annotated[
@@ -26,3 +28,10 @@ ReleaseGroup = Annotated[
         "--group", help="The serving group to release to.  [default: the target's]", autocompletion=group_names
     ),
 ]
+
+USUAL_TARGETS = Path("targets.yaml")
+
+
+def target_named(name: str, file: Path | None) -> Target:
+    """The target of the targets file, `targets.yaml` where there is one; UsageError when there is none of that name."""
+    return load_targets(file or (USUAL_TARGETS if USUAL_TARGETS.exists() else None)).named(name)

@@ -15,12 +15,12 @@ from ferryman.artifacts.record import Outcome, RunRecord, read_record
 from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ArtifactError, UsageError
-from ferryman.spec import apply_overrides, load_targets, parse_assignments, spec_from, spec_sha256
+from ferryman.spec import apply_overrides, parse_assignments, spec_from, spec_sha256
 from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
 from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import Home, home
-from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile, target_named
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import step_line, summary
@@ -98,8 +98,7 @@ def _told(record: RunRecord, place: Home, output: Format) -> int:
 
 def local_target(name: str, file: Path | None) -> LocalTarget:
     """The target to run on; UsageError when there is none of that name, or of a kind that cannot be run on yet."""
-    usual = Path("targets.yaml")
-    target = load_targets(file or (usual if usual.exists() else None)).named(name)
+    target = target_named(name, file)
     if not isinstance(target, LocalTarget):
         raise UsageError(f"--on {name}: received a target of kind {target.kind}; this version runs on kind local only")
     return target

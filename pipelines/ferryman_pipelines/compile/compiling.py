@@ -1,9 +1,10 @@
-"""From a spec to KFP's IR: the same spec gives the same bytes."""
+"""From a spec to KFP's documents: the same spec gives the same bytes."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ferryman.spec import Spec, spec_sha256
 from ferryman.steps.component import Dress, dressed
@@ -11,27 +12,39 @@ from ferryman.storage.local import atomic_write
 
 
 def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step, task: None) -> None:
-    """Write the compiled pipeline of `spec` (inputs pinned) to `out`, atomically.
+    """Write the pipeline of `spec` (inputs pinned) for this machine to `out`, atomically.
 
     `origin` names the file that the spec was read from, for the comment on top; `dress` sets on each step's task what
     depends on the place.
     """
-    from kfp.compiler import Compiler
-
     from ferryman_pipelines.dags.train_and_serve import train_and_serve
 
-    with tempfile.TemporaryDirectory() as folder, dressed(dress):
+    with dressed(dress):
+        text = documents_of(train_and_serve(spec))
+    name = short(origin)
+    how = f"# It runs on this machine: ferryman run {name}. For a cluster: ferryman compile {name} --on TARGET.\n"
+    atomic_write(out, (what_it_is(spec, origin) + how + text).encode())
+
+
+def documents_of(pipeline: Any, **options: Any) -> str:
+    """KFP's YAML documents of a pipeline; `options` are those of its compiler.
+
+    It must be called where the pipeline was dressed: KFP builds it again to compile it.
+    """
+    from kfp.compiler import Compiler
+
+    with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "pipeline.yaml"
-        Compiler().compile(train_and_serve(spec), str(raw))
-        text = raw.read_text(encoding="utf-8")
-    atomic_write(out, f"{header(spec, origin)}{text}".encode())
+        Compiler().compile(pipeline, str(raw), **options)
+        return raw.read_text(encoding="utf-8")
 
 
-def header(spec: Spec, origin: str) -> str:
-    """The comment on top of a compiled file: what it is, from which spec, how to run it."""
-    # Its name and not its path: where a spec lies is nobody's business.
-    name = Path(origin).name.replace("\n", " ")
-    return (
-        f"# Ferryman: the pipeline of {name} (spec {spec_sha256(spec.document())[:12]}), compiled for Kubeflow Pipelines v2.\n"
-        f"# Here: ferryman run {name}. Elsewhere: upload it in the pipeline UI and start a run.\n"
-    )
+def what_it_is(spec: Spec, origin: str) -> str:
+    """The first line of a compiled file: what it is and from which spec."""
+    digest = spec_sha256(spec.document())[:12]
+    return f"# Ferryman: the pipeline of {short(origin)} (spec {digest}), compiled for Kubeflow Pipelines v2.\n"
+
+
+def short(origin: str) -> str:
+    """A spec's file by its name, without its path: where a spec lies is nobody's business."""
+    return Path(origin).name.replace("\n", " ")

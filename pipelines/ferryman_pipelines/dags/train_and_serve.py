@@ -24,12 +24,17 @@ from ferryman.steps.serving_check.component import serving_check
 from ferryman.steps.train.component import train
 
 
-def train_and_serve(reviewed: Spec) -> Any:
-    """The pipeline of one spec: its parameters' defaults are what the spec says."""
+def train_and_serve(
+    reviewed: Spec, run_root_there: str = "", group_there: str = "", config: dsl.PipelineConfig | None = None
+) -> Any:
+    """The pipeline of one spec: its parameters' defaults are what the spec says.
+
+    Where it shall run on one cluster alone, that cluster's run root and group are defaults too.
+    """
 
     def pipeline(
         run_root: str,
-        group: str = "",
+        group: str = group_there,
         run_id: str = "",
         spec: str = without_placeholders(json.dumps(reviewed.document(), separators=(",", ":"))),
         train_epochs: int = reviewed.train.epochs,
@@ -74,4 +79,8 @@ def train_and_serve(reviewed: Spec) -> Any:
             with dsl.Else(name="hold"):
                 hold(**run, verdict=verdict)
 
-    return dsl.pipeline(name=reviewed.name, description=f"Train, check and release {reviewed.name}.")(pipeline)
+    if run_root_there:
+        # Defaults fill parameters from the last: one more is the first one's.
+        pipeline.__defaults__ = (run_root_there, *(pipeline.__defaults__ or ()))
+    described = f"Train, check and release {reviewed.name}."
+    return dsl.pipeline(name=reviewed.name, description=described, pipeline_config=config)(pipeline)

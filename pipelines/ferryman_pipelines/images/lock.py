@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
@@ -16,8 +17,12 @@ from ferryman.storage.local import atomic_write
 FILE: Final = "images.lock.json"
 """The lock's usual name, in the current folder."""
 
-ImageName = Literal["control", "prepare", "train", "evaluate", "convert", "serve"]
-IMAGES: Final[tuple[ImageName, ...]] = get_args(ImageName)
+ImageName = Literal["control", "prepare", "train", "evaluate", "convert", "serve", "train-gpu"]
+IMAGES: Final[tuple[ImageName, ...]] = get_args(ImageName)[:6]
+"""The images that every run needs."""
+
+GPU_IMAGE: Final[dict[str, ImageName]] = {"train": "train-gpu"}
+"""The image of a step that has a GPU: built only when it is asked for, as it is several times as large."""
 
 IMAGE_OF_STEP: Final[dict[str, ImageName]] = {
     "resolve": "control",
@@ -59,11 +64,18 @@ class ImageLock(Block):
         self._expect([name for name in IMAGES if name not in self.built], "is not built", "", file)
         return {step: self.built[name].id for step, name in IMAGE_OF_STEP.items()}
 
-    def references(self, file: Path) -> dict[str, str]:
-        """Step -> reference by a registry's digest; UsageError names the images that were never pushed."""
-        missing = [name for name in IMAGES if name not in self.built or not self.built[name].reference]
-        self._expect(missing, "has no registry's digest", " --push REGISTRY", file)
-        return {step: str(self.built[name].reference) for step, name in IMAGE_OF_STEP.items()}
+    def references(self, file: Path, with_gpu: Container[str] = ()) -> dict[str, str]:
+        """Step -> reference by a registry's digest, for a cluster on which the steps `with_gpu` have GPUs.
+
+        Raises:
+            UsageError: images were never pushed; it names them.
+        """
+        wanted = {step: GPU_IMAGE[step] if step in with_gpu else name for step, name in IMAGE_OF_STEP.items()}
+        pushed = {name: image.reference for name, image in self.built.items() if image.reference}
+        missing = sorted({name for name in wanted.values() if name not in pushed})
+        only = " --only train-gpu" if missing == ["train-gpu"] else ""
+        self._expect(missing, "has no registry's digest", f"{only} --push REGISTRY", file)
+        return {step: pushed[name] for step, name in wanted.items()}
 
     @staticmethod
     def _expect(missing: list[ImageName], what: str, how: str, file: Path) -> None:

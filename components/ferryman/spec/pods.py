@@ -1,0 +1,174 @@
+"""What the pods of a cluster's steps may use and where they may run, under the names that Kubernetes has for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ferryman.spec.blocks import Block
+from ferryman.spec.units import Duration, Memory
+
+_NAME: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_DOMAIN: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
+
+LabelKey = Annotated[str, Field(pattern=rf"^(?:{_DOMAIN}/)?{_NAME}$")]
+LabelValue = Annotated[str, Field(pattern=rf"^(?:{_NAME})?$")]
+AnnotationValue = Annotated[str, Field(max_length=10_000)]
+ObjectName = Annotated[str, Field(pattern=rf"^{_DOMAIN}$")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+SecretKey = Annotated[str, Field(pattern=r"^[-._A-Za-z0-9]{1,253}$")]
+Count = Annotated[int, Field(strict=True, ge=1, le=64)]
+
+
+def parse_cores(value: Any) -> float:
+    """Processors of `2`, `0.5`, `500m`; ValueError for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and value.endswith("m") and value[:-1].isdecimal():
+        return int(value[:-1]) / 1000
+    raise ValueError(f"received {value!r}, expected processors: 2, 0.5 or 500m")
+
+
+Cores = Annotated[float, Field(ge=0.001, le=1024.0), BeforeValidator(parse_cores)]
+"""Processors, written as `2`, `0.5` or `500m`."""
+
+
+class Cpu(Block):
+    """Processors of one step."""
+
+    limit: Cores
+    """What it is held to, e.g. `2`."""
+
+    request: Cores | None = None
+    """What the scheduler keeps free for it. By default the limit, as in Kubernetes."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.request is not None and self.request > self.limit:
+            raise ValueError(f"received a request of {self.request:g} above the limit of {self.limit:g} processors")
+        return self
+
+
+class PodMemory(Block):
+    """Memory of one step."""
+
+    limit: Memory
+    """Beyond it the step is killed, e.g. `4Gi`."""
+
+    request: Memory | None = None
+    """What the scheduler keeps free for it, e.g. `2Gi`. By default the limit, as in Kubernetes."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.request is not None and self.request > self.limit:
+            raise ValueError(f"received a request of {self.request:,} above the limit of {self.limit:,} bytes")
+        return self
+
+
+class Gpu(Block):
+    """GPUs of one step."""
+
+    count: Count = 1
+    """How many. They are not shared, so request and limit are the same."""
+
+    resource: str = Field(default="nvidia.com/gpu", pattern=r"^[A-Za-z0-9][-A-Za-z0-9._/]*$")
+    """The resource that the cluster's device plugin offers."""
+
+
+class Toleration(Block):
+    """A taint of nodes that a step may run on all the same."""
+
+    key: LabelKey | None = None
+    """The taint's key; null is every taint, with `operator: Exists`."""
+
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """`Exists` takes any value."""
+
+    value: LabelValue | None = None
+    """The taint's value, for `Equal`."""
+
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Null is every effect."""
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.operator == "Exists" and self.value is not None:
+            raise ValueError("received a value beside `operator: Exists`, which takes any; leave one of them out")
+        if self.key is None and self.operator != "Exists":
+            raise ValueError("received no key, expected one, or `operator: Exists` for every taint")
+        return self
+
+
+class Nodes(Block):
+    """Nodes that a step may run on."""
+
+    selector: dict[LabelKey, LabelValue] = {}
+    """Labels that a node must have."""
+
+    tolerations: list[Toleration] = []
+    """Taints that it may have."""
+
+
+class Spot(Nodes):
+    """A pool of nodes that are cheap and may be taken away at any moment; every step of ours can be repeated."""
+
+    retries: Count = 3
+    """How often a step whose node was taken away starts again; three outlast a bad hour of most pools."""
+
+    backoff: Duration = 30.0
+    """Seconds before the first retry, e.g. `30s`; it doubles each time."""
+
+
+class PodOptions(Block):
+    """What one step's pod may use; what is left out is the step's own default (`defaults.py` beside this file)."""
+
+    limit: Duration | None = None
+    """How long it may take, e.g. `4h`."""
+
+    cpu: Cpu | None = None
+    """Processors, e.g. `{request: 1, limit: 2}`."""
+
+    memory: PodMemory | None = None
+    """Memory, e.g. `{request: 2Gi, limit: 4Gi}`."""
+
+    gpu: Gpu | None = None
+    """GPUs; none by default. Its image is then the one that holds what drives them."""
+
+    nodes: Nodes = Nodes()
+    """Nodes that it may run on, beside what the target says for all steps."""
+
+    spot: Spot | None = None
+    """Nodes that may be taken away; none by default."""
+
+
+class Security(Block):
+    """As whom a step's container runs."""
+
+    user: Annotated[int, Field(strict=True, ge=1)] = 10001
+    """User id, never root. The images have no name for it and need none."""
+
+    group: Annotated[int, Field(strict=True, ge=0)] = 10001
+    """Group id; 0 where volumes belong to the root group, as on OpenShift."""
+
+
+class SecretUse(Block):
+    """A Secret of the namespace, by its name; what it holds never stands in a file of ours."""
+
+    name: ObjectName
+    """The Secret's name."""
+
+    env: dict[VariableName, SecretKey] = {}
+    """Environment variable -> key in the Secret."""
+
+    mount: str | None = Field(default=None, pattern=r"^/[^:\s]+$")
+    """Folder in the container in which each key is a file."""
+
+    optional: bool = False
+    """Whether a step may start without it."""
+
+    @model_validator(mode="after")
+    def _is_used_once(self) -> Self:
+        if bool(self.env) == bool(self.mount):
+            raise ValueError("expected either `env` or `mount`, e.g. env: {AWS_ACCESS_KEY_ID: access-key}")
+        return self

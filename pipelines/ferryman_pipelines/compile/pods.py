@@ -1,0 +1,95 @@
+"""What a cluster's pods are told, as KFP's SDK says it: image, resources, nodes, secrets, identity, time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ferryman.spec.cluster import ClusterTarget, Pod
+from ferryman.spec.step_names import StepName
+from ferryman.spec.units import BYTES
+from ferryman.steps.component import Dress
+
+
+def portable(target: ClusterTarget, images: Mapping[str, str]) -> Dress:
+    """A dress with what every KFP backend understands: image, processors, memory, GPUs, retries.
+
+    `images`: step -> reference.
+    """
+
+    def dress(step: str, task: Any) -> None:
+        pod = target.pod(cast(StepName, step))
+        task.set_container_image(images[step])
+        task.set_cpu_request(_cores(pod.cpu.request or pod.cpu.limit)).set_cpu_limit(_cores(pod.cpu.limit))
+        task.set_memory_request(_mebibytes(pod.memory.request or pod.memory.limit))
+        task.set_memory_limit(_mebibytes(pod.memory.limit))
+        if pod.gpu:
+            task.set_accelerator_type(pod.gpu.resource).set_accelerator_limit(pod.gpu.count)
+        if pod.spot:
+            backoff = f"{math.ceil(pod.spot.backoff)}s"
+            task.set_retry(pod.spot.retries, backoff_duration=backoff, backoff_factor=2.0)
+
+    return dress
+
+
+def kubernetes(target: ClusterTarget, images: Mapping[str, str]) -> Dress:
+    """A dress with that, and with what Kubernetes alone understands."""
+    plain = portable(target, images)
+
+    def dress(step: str, task: Any) -> None:
+        plain(step, task)
+        pod = target.pod(cast(StepName, step))
+        _place(task, pod)
+        _identify(task, target, step)
+        _trust(task, target)
+
+    return dress
+
+
+def _place(task: Any, pod: Pod) -> None:
+    """Where it runs, and for how long."""
+    from kfp import kubernetes
+
+    kubernetes.set_timeout(task, math.ceil(pod.limit))
+    for key, value in sorted(pod.selector.items()):
+        kubernetes.add_node_selector(task, key, value)
+    for toleration in pod.tolerations:
+        kubernetes.add_toleration(task, **toleration.model_dump())
+
+
+def _identify(task: Any, target: ClusterTarget, step: str) -> None:
+    """What it is called, for those who look for it."""
+    from kfp import kubernetes
+
+    labels = {"app.kubernetes.io/managed-by": "ferryman", "app.kubernetes.io/component": step, **target.labels}
+    for key, value in sorted(labels.items()):
+        kubernetes.add_pod_label(task, key, value)
+    for key, value in sorted(target.annotations.items()):
+        kubernetes.add_pod_annotation(task, key, value)
+
+
+def _trust(task: Any, target: ClusterTarget) -> None:
+    """As whom it runs, and with which secrets."""
+    from kfp import kubernetes
+
+    kubernetes.set_security_context(
+        task, run_as_user=target.security.user, run_as_group=target.security.group, run_as_non_root=True
+    )
+    kubernetes.set_image_pull_policy(task, target.pull_policy)
+    if target.pull_secrets:
+        kubernetes.set_image_pull_secrets(task, list(target.pull_secrets))
+    for secret in target.secrets:
+        if secret.mount:
+            kubernetes.use_secret_as_volume(task, secret.name, secret.mount, optional=secret.optional)
+        else:
+            keys = {key: variable for variable, key in sorted(secret.env.items())}
+            kubernetes.use_secret_as_env(task, secret.name, keys, optional=secret.optional)
+
+
+def _cores(count: float) -> str:
+    return f"{round(count * 1000)}m"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{max(1, size // BYTES['Mi'])}Mi"

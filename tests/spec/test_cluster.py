@@ -1,0 +1,82 @@
+"""A cluster target: usable defaults for each step, and impossible resources refused with their path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ferryman.errors import SpecError
+from ferryman.spec.cluster import DEFAULTS, ClusterTarget
+from ferryman.spec.step_names import STEPS
+from ferryman.spec.targets import targets_from
+
+PLACES = {"kind": "kubeflow", "run_root": "gs://shop/runs", "inputs": "gs://shop/inputs"}
+
+
+def target(**said: Any) -> ClusterTarget:
+    found = targets_from({"targets": 1, "prod": {**PLACES, **said}}).named("prod")
+    assert isinstance(found, ClusterTarget)
+    return found
+
+
+def test_every_step_has_room_and_a_time_limit_without_a_word() -> None:
+    assert set(DEFAULTS) == set(STEPS)
+    for step in DEFAULTS:
+        pod = target().pod(step)
+        assert pod.limit >= 600
+        assert pod.memory.request is not None
+        assert 64 * 2**20 <= pod.memory.request <= pod.memory.limit
+        assert (pod.gpu, pod.spot, pod.selector, pod.tolerations) == (None, None, {}, [])
+
+
+def test_what_a_step_says_holds_for_it_alone_and_what_the_target_says_for_all() -> None:
+    said = target(
+        steps={"train": {"limit": "4h", "cpu": {"limit": "1500m"}, "nodes": {"selector": {"disk": "fast"}}}},
+        nodes={"selector": {"pool": "a"}},
+    )
+    train, gate = said.pod("train"), said.pod("gate")
+    assert (train.limit, train.cpu.limit, train.cpu.request) == (4 * 3600, 1.5, None)
+    assert train.memory == DEFAULTS["train"].memory
+    assert (train.selector, gate.selector) == ({"pool": "a", "disk": "fast"}, {"pool": "a"})
+    assert gate.limit == DEFAULTS["gate"].limit
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "message"),
+    [
+        ({"steps": {"train": {"cpu": {"request": 4, "limit": 2}}}}, "steps.train.cpu", "request of 4 above the limit"),
+        ({"steps": {"train": {"memory": {"request": "4Gi", "limit": "2Gi"}}}}, "steps.train.memory", "above the limit"),
+        ({"steps": {"train": {"memory": {"limit": "4G"}}}}, "steps.train.memory.limit", "512Mi, 32Gi"),
+        ({"steps": {"train": {"cpu": {"limit": "two"}}}}, "steps.train.cpu.limit", "2, 0.5 or 500m"),
+        ({"steps": {"train": {"cpu": {"limit": 0}}}}, "steps.train.cpu.limit", "0.001"),
+        ({"steps": {"train": {"gpu": {"count": -1}}}}, "steps.train.gpu.count", "received -1"),
+        ({"steps": {"train": {"gpu": {"count": 0}}}}, "steps.train.gpu.count", "received 0"),
+        ({"steps": {"convert": {"gpu": {"count": 1}}}}, "steps", "a gpu for convert, expected one for train alone"),
+        ({"steps": {"trian": {"limit": "4h"}}}, "steps.trian", "'train'"),
+        ({"steps": {"train": {"spot": {"retries": 0}}}}, "steps.train.spot.retries", "received 0"),
+        ({"nodes": {"tolerations": [{"value": "x"}]}}, "nodes.tolerations.0", "received no key"),
+        ({"nodes": {"tolerations": [{"key": "a", "operator": "Exists", "value": "x"}]}}, "nodes.tolerations.0", "any"),
+        ({"labels": {"team": "a b"}}, "labels.team", "a b"),
+        ({"labels": {"-team": "a"}}, "labels.-team", "-team"),
+        ({"secrets": [{"name": "lake"}]}, "secrets.0", "either `env` or `mount`"),
+        ({"secrets": [{"name": "lake", "env": {"A": "a"}, "mount": "/x"}]}, "secrets.0", "either `env` or `mount`"),
+        ({"secrets": [{"name": "Lake", "env": {"A": "a"}}]}, "secrets.0.name", "Lake"),
+        ({"secrets": [{"name": "lake", "mount": "etc"}]}, "secrets.0.mount", "etc"),
+        ({"security": {"user": 0}}, "security.user", "received 0"),
+        ({"run_root": "runs"}, "run_root", "runs"),
+        ({"inputs": "s3://key:secret@host/inputs"}, "inputs", "expected"),
+        ({"ttl": "7"}, "ttl", "28d"),
+        ({"lint": {"waive": {"image-digest": "because"}}}, "lint.waive.image-digest", "10"),
+    ],
+)
+def test_what_is_impossible_is_refused_with_its_path(said: dict[str, Any], path: str, message: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        target(**said)
+    assert refused.value.path == f"prod.{path}"
+    assert message in str(refused.value)
+
+
+def test_a_cluster_names_where_runs_and_inputs_lie() -> None:
+    with pytest.raises(SpecError, match=r"prod\.inputs"):
+        targets_from({"targets": 1, "prod": {"kind": "kubeflow", "run_root": "/runs"}})
