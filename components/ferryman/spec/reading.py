@@ -41,17 +41,21 @@ def parse_spec(text: str, file: str = "") -> Spec:
 
 def read_document(path: Path) -> dict[str, Any]:
     """The YAML file at `path` as plain data; SpecError when it cannot be read or holds no mapping."""
+    return _mapping(read_yaml(read_text(path), str(path)), str(path))
+
+
+def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
+    """The text of a file, or of one byte more than its reader accepts; SpecError when it cannot be read."""
     try:
         if path.exists() and not path.is_file():
             raise SpecError("", "is a folder, a device or a pipe, expected a file", str(path))
         with path.open("rb") as file:
             # One byte more than is accepted: what is too long is refused by its length and not read whole.
-            text = file.read(MAX_BYTES + 1).decode("utf-8-sig", errors="strict" if _ends(file) else "replace")
+            return file.read(max_bytes + 1).decode("utf-8-sig", errors="strict" if _ends(file) else "replace")
     except FileNotFoundError as error:
         raise SpecError("", "no such file", str(path)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError("", f"cannot be read: {error}; expected a UTF-8 text file", str(path)) from error
-    return _mapping(read_yaml(text, str(path)), str(path))
 
 
 def _ends(file: BinaryIO) -> bool:

@@ -1,7 +1,8 @@
-"""YAML as people read it: one document of plain data by the core rules of YAML 1.2, read from parser events.
+"""YAML as people read it: plain data by the core rules of YAML 1.2, read from parser events.
 
 `1e-3` is a number, `no` is a string, `0123` is 123 and no octal, a date is a string. Duplicate keys, anchors, aliases,
-tags, merge keys and a second document are refused, so no text can grow into something larger than itself.
+tags and merge keys are refused, and a second document where one is expected, so no text can grow into something larger
+than itself.
 
 Source: YAML 1.2.2, section 10.3 (core schema).
 """
@@ -37,14 +38,24 @@ def read_yaml(text: str, file: str = "") -> Any:
     Raises:
         SpecError: not YAML, more than one document, a duplicate key, or something that plain data do not need.
     """
+    documents = read_yaml_stream(text, file, most=1)
+    return documents[0] if documents else None
+
+
+def read_yaml_stream(text: str, file: str = "", *, most: int | None = None, max_bytes: int = MAX_BYTES) -> list[Any]:
+    """The plain data of every document in `text`, of which there may be at most `most`.
+
+    Raises:
+        SpecError: as for `read_yaml`.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    if len(text.encode("utf-8", errors="replace")) > MAX_BYTES:
-        raise SpecError("", f"received more than {MAX_BYTES:,} bytes, expected a small YAML file", file)
+    if len(text.encode("utf-8", errors="replace")) > max_bytes:
+        raise SpecError("", f"received more than {max_bytes:,} bytes, expected a small YAML file", file)
     try:
         events = YAML(typ="safe", pure=True).parse(text)
-        return _Reader(events, file).document()
+        return list(_Reader(events, file).documents(most))
     except MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise SpecError("", f"{where}not YAML: {error.problem or error.context}", file) from error
@@ -63,17 +74,14 @@ class _Reader:
     def __init__(self, events: Iterator[Any], file: str) -> None:
         self._events, self._file = events, file
 
-    def document(self) -> Any:
-        value = None
-        documents = 0
+    def documents(self, most: int | None) -> Iterator[Any]:
+        found = 0
         for event in self._events:
-            kind = type(event).__name__
-            if kind == "DocumentStartEvent":
-                documents += 1
-                if documents > 1:
+            if type(event).__name__ == "DocumentStartEvent":
+                found += 1
+                if most is not None and found > most:
                     raise self._error(event, "a second document; expected one (remove the line `---`)")
-                value = self._value(next(self._events), 0)
-        return value
+                yield self._value(next(self._events), 0)
 
     def _value(self, event: Any, depth: int) -> Any:
         kind = type(event).__name__
