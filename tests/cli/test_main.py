@@ -23,6 +23,8 @@ from newcomer import User
         ["init", "x"],
         ["gate", "x", "--spec", "y"],
         ["doctor"],
+        ["lint", "x"],
+        ["lint", "--rules"],
         ["clean"],
     ],
 )
@@ -49,7 +51,7 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
     "command",
     [
         *("init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "clean", "doctor"),
-        *("compile", "spec", "gate", "runs logs", "runs open", "runs compare"),
+        *("compile", "lint", "spec", "gate", "runs logs", "runs open", "runs compare"),
     ],
 )
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:

@@ -13,6 +13,7 @@ from ferryman_pipelines.cli import (
     doctor,
     gate,
     init,
+    lint,
     logs,
     output,
     predict,
@@ -69,6 +70,7 @@ app.command("rollback")(output.guarded(rollback.rollback))
 app.command("clean")(output.guarded(clean.clean))
 app.command("doctor")(output.guarded(doctor.doctor))
 app.command("compile")(output.guarded(compiling.compile_))
+app.command("lint")(output.guarded(lint.lint))
 app.add_typer(spec.app, name="spec")
 
 
