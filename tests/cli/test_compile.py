@@ -71,3 +71,24 @@ def test_what_cannot_be_compiled_is_refused_and_nothing_is_written(
     assert (said.returncode, message in said.stderr) == (2, True), said.stderr
     assert not (tmp_path / "p.yaml").exists()
     assert not (tmp_path / "there").exists()
+
+
+def test_what_a_target_accepts_is_not_told_again(tmp_path: Path) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path)
+    targets = (tmp_path / "targets.yaml").read_text()
+    (tmp_path / "targets.yaml").write_text(
+        targets.replace("}\n", ", lint: {waive: {image-digset: our proxy pins them}}}\n")
+    )
+    said = user.types("compile", spec, "--on", "prod", "--upload", "-o", "p.yaml")
+    assert (said.returncode, "waive image-digset: no such rule; did you mean 'image-digest'" in said.stderr) == (
+        2,
+        True,
+    )
+    assert not (tmp_path / "p.yaml").exists()
+    (tmp_path / "targets.yaml").write_text(
+        targets.replace("}\n", ", lint: {waive: {image-digest: our proxy pins them}}}\n")
+    )
+    assert user.types("compile", spec, "--on", "prod", "--upload", "-o", "p.yaml").returncode == 0
+    said = user.types("lint", "p.yaml", "--on", "prod")
+    assert (said.returncode, "the waiver of image-digest waives nothing here" in said.stderr) == (0, True), said.stderr

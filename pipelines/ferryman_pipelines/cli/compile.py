@@ -90,8 +90,11 @@ def _for_cluster(
     from ferryman.storage.local import atomic_write
     from ferryman_pipelines.compile.for_cluster import Compilation
     from ferryman_pipelines.compile.inputs import inputs_there
+    from ferryman_pipelines.compile.judging import PORTABLE, judged
 
     there = inputs_there(pinned, target.inputs, upload=upload)
     check_size(there)
     text = Compilation(there, spec.name, name, target, images).text(form)
+    for warning in judged(text, {**(PORTABLE if form is Form.portable else {}), **target.lint.waive}):
+        say(f"  {warning}")
     atomic_write(out.resolve(), text.encode())

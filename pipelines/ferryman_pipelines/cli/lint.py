@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ferryman.errors import SpecError, UsageError
-from ferryman_pipelines.cli.options import TargetsFile
+from ferryman.spec.cluster import ClusterTarget
+from ferryman_pipelines.cli.options import TargetsFile, target_named
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 
 if TYPE_CHECKING:
@@ -97,14 +98,11 @@ def _waivers(on: str | None, targets: Path | None, given: list[str]) -> dict[str
 
 
 def _of_target(on: str | None, targets: Path | None) -> dict[str, str]:
-    from ferryman.spec import load_targets
-
     if not on:
         raise UsageError("--targets: received no target, expected its name, e.g. --on prod")
-    usual = Path("targets.yaml")
-    target = load_targets(targets or (usual if usual.exists() else None)).named(on)
-    # Targets that are no cluster are compiled without a lint of their own.
-    return dict(getattr(getattr(target, "lint", None), "waive", {}))
+    target = target_named(on, targets)
+    # Other targets have no files of their own.
+    return target.lint.waive if isinstance(target, ClusterTarget) else {}
 
 
 def _wrong(reports: Iterable[Report]) -> bool:

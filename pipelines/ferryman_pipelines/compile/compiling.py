@@ -9,6 +9,7 @@ from typing import Any
 from ferryman.spec import Spec, spec_sha256
 from ferryman.steps.component import Dress, dressed
 from ferryman.storage.local import atomic_write
+from ferryman_pipelines.compile.judging import HERE, judged
 
 
 def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step, task: None) -> None:
@@ -21,6 +22,7 @@ def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step,
 
     with dressed(dress):
         text = documents_of(train_and_serve(spec))
+    judged(text, HERE)
     name = short(origin)
     how = f"# It runs on this machine: ferryman run {name}. For a cluster: ferryman compile {name} --on TARGET.\n"
     atomic_write(out, (what_it_is(spec, origin) + how + text).encode())
