@@ -12,6 +12,7 @@ from ferryman_pipelines.cli import (
     compare,
     doctor,
     gate,
+    images,
     init,
     lint,
     logs,
@@ -71,6 +72,7 @@ app.command("clean")(output.guarded(clean.clean))
 app.command("doctor")(output.guarded(doctor.doctor))
 app.command("compile")(output.guarded(compiling.compile_))
 app.command("lint")(output.guarded(lint.lint))
+app.add_typer(images.app, name="images")
 app.add_typer(spec.app, name="spec")
 
 
