@@ -163,14 +163,15 @@ def test_what_was_cut_away_is_missed_nowhere_on_the_road_from_rows_to_a_verdict(
         file.chmod(0o755 if file.is_dir() else 0o644)
     (place / "spec.json").write_text(json.dumps(pinned.document()), encoding="utf-8")
     options = (f"--volume={place}:{place}", f"--workdir={place}")
-    knobs = "30, 16, 0.02, 0, '', 'runs', 'r1', ''"
+    root = place / "runs"
+    knobs = f"30, 16, 0.02, 0, '', '{root}', 'r1', ''"
     resolve = "from ferryman.steps.resolve.resolve import resolve_run\nfrom pathlib import Path\n"
     resolve += f"Path('resolved').write_text(resolve_run(Path('spec.json').read_text(), '', {knobs}))"
     said = [says(images["control"], resolve, *options).splitlines()[-1]]
     for step, (image, arguments) in STEPS.items():
         module, _, function = step.rpartition(".")
         code = "import pathlib, unittest.mock\nscores = unittest.mock.MagicMock()\n"
-        code += "ids = (pathlib.Path('resolved').read_text(), 'runs', 'r1', '')\n"
+        code += f"ids = (pathlib.Path('resolved').read_text(), '{root}', 'r1', '')\n"
         code += f"from ferryman.steps.{module} import {function} as f\nf({arguments})"
         said += says(images[image], code, *options).splitlines()[-1:]
     assert said[1] == "prepare: 400 rows: 200 train, 80 validation, 120 test"
