@@ -24,6 +24,7 @@ from ferryman.artifacts.manifest import Manifest, seal, verify
 from ferryman.artifacts.run_store import Run, RunStore
 from ferryman.errors import FerrymanError, SpecError, StepError, UsageError, kind_of
 from ferryman.process import one_line
+from ferryman.process.memory import memory_kills
 from ferryman.storage.code import PinnedCode, pinned_code
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
         code=code_digest(),
     )
     run.write_fragment(fragment)
-    ends = ExitStack()
+    ends, killed = ExitStack(), memory_kills()
     at_work = StepRun(name, run, ends)
     # Whatever an earlier attempt said does not hold any more.
     at_work.progress.leave(now=True)
@@ -162,6 +163,7 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
     try:
         with ends:
             yield at_work
+        _expect_nobody_killed(memory_kills() - killed)
         at_work.seal()
     except BaseException as error:
         # Said first: what cannot be removed must not hide why the step failed.
@@ -171,6 +173,15 @@ def step(name: str, root: str, run_id: str, job: str) -> Iterator[StepRun]:
     finish("done")
     if at_work.headline:
         print(f"{name}: {at_work.headline}", flush=True)
+
+
+def _expect_nobody_killed(killed: int) -> None:
+    """Refuse to end well without a child: what it left out would pass for a result."""
+    if killed > 0:
+        raise StepError(
+            f"the memory of its container ran out, and the kernel killed {killed} of its processes; expected none: "
+            "raise the step's memory in the targets file"
+        )
 
 
 def failure(error: BaseException) -> Failure:
