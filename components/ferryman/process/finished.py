@@ -33,15 +33,20 @@ class Finished:
     lost: bool = False
     """Whether it died through no fault of its own, with the fork server that it came from: worth another try."""
 
+    cause: str = ""
+    """What ended it from outside, as whoever ran it knows: a failure whatever its exit code is and it said itself."""
+
     @property
     def ok(self) -> bool:
         """Whether it ended by itself with exit code 0."""
-        return self.exit_code == 0 and not self.timed_out
+        return self.exit_code == 0 and not self.timed_out and not self.cause
 
     def reason(self) -> str:
         """Why it failed, in one line; empty when it did not."""
         if self.ok:
             return ""
+        if self.cause:
+            return self.cause
         if self.timed_out:
             return f"took longer than its limit; stopped after {self.seconds:.0f} s"
         if self.error:

@@ -15,6 +15,9 @@ from ferryman.errors import StepError
 class Call:
     """What KFP's command asks for: the source of one lightweight component, its function, its executor input."""
 
+    command: tuple[str, ...]
+    """KFP's own command, as a cluster runs it."""
+
     source: str
     function: str
     executor_input: dict[str, Any]
@@ -33,9 +36,14 @@ class Call:
         )
         if source is None or "--executor_input" not in values or "--function_to_execute" not in values:
             raise StepError(f"received a task that is no lightweight Python component: {command[:3]}")
-        return cls(source, values["--function_to_execute"], json.loads(values["--executor_input"]))
+        return cls(tuple(command), source, values["--function_to_execute"], json.loads(values["--executor_input"]))
 
     @property
     def output_file(self) -> Path:
         """Where KFP's executor says what came out."""
         return Path(self.executor_input["outputs"]["outputFile"])
+
+    @property
+    def answers(self) -> bool:
+        """Whether steps after it wait for values that stand in the output file."""
+        return bool(self.executor_input["outputs"].get("parameters"))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ferryman.artifacts.code import code_digest
 from ferryman.process import Finished, run
 from ferryman.spec.targets import StepOptions
 from ferryman_pipelines.runners.call import Call
@@ -18,6 +19,10 @@ class Processes:
 
     def __init__(self, folder: Path, limits: Mapping[str, float]) -> None:
         self._folder, self._limits = folder, limits
+
+    def code(self, step: str) -> str:
+        """A digest of the package of this environment."""
+        return code_digest()
 
     def execute(self, call: Call, environment: Mapping[str, str]) -> Finished:
         """Run the call in a process of its own, warm where that is possible."""

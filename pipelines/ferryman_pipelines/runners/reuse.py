@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ferryman.artifacts.code import code_digest
 from ferryman.artifacts.manifest import digest_of, verify
 from ferryman.artifacts.run_store import Run
 from ferryman.errors import ArtifactError
@@ -19,10 +19,13 @@ NEVER = frozenset({"record"})
 
 
 class Reuse:
-    """Keeps `done/STEP.json` in the run's folder: the key of a finished step and its executor output."""
+    """Keeps `done/STEP.json` in the run's folder: the key of a finished step and its executor output.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    `code` names the code that a step runs, so that other code is another result.
+    """
+
+    def __init__(self, run: Run, code: Callable[[str], str]) -> None:
+        self._run, self._code = run, code
 
     def keep(self, call: Call) -> None:
         """Remember that this call ended well."""
@@ -60,7 +63,7 @@ class Reuse:
         # `job` is new on each attempt and names nothing locally, where the run has an id of its own.
         parameters = {name: value for name, value in inputs.get("parameterValues", {}).items() if name != "job"}
         artifacts = {name: digest_of(path) for name, path in _paths(inputs).items()}
-        parts = [code_digest(), call.source, call.function, parameters, artifacts]
+        parts = [self._code(call.function), call.source, call.function, parameters, artifacts]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _path(self, call: Call) -> Path:
