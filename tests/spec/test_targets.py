@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import SpecError, UsageError
-from ferryman.spec.targets import DockerTarget, Targets, load_targets
-from ferryman.spec.units import parse_duration, parse_memory
+from ferryman.spec.targets import DockerTarget, Targets, load_targets, targets_from
+from ferryman.spec.units import parse_duration, parse_memory, written_memory
 
 
 def written(folder: Path, text: str) -> Targets:
@@ -94,3 +94,13 @@ def test_a_container_has_its_own_memory_limit(tmp_path: Path) -> None:
 def test_a_process_has_no_memory_limit_that_would_be_ignored(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="memory"):
         written(tmp_path, "targets: 1\nlocal: {steps: {train: {memory: 8Gi}}}\n")
+
+
+@pytest.mark.parametrize(("size", "text"), [(512 << 20, "512Mi"), (3 << 29, "1.5Gi"), (6 << 30, "6Gi"), (2048, "2Ki")])
+def test_memory_is_written_as_people_write_it(size: int, text: str) -> None:
+    assert (written_memory(size), parse_memory(text)) == (text, size)
+
+
+def test_each_step_of_a_docker_target_has_a_time_limit() -> None:
+    target = targets_from({"targets": 1, "docker": {"steps": {"train": {"limit": "2h"}}}}).named("docker")
+    assert (target.limits["train"], target.limits["gate"]) == (7200.0, 21600.0)

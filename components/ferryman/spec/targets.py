@@ -96,6 +96,11 @@ class DockerTarget(Block):
     steps: dict[StepName, ContainerOptions] = {}
     """What single steps may use, by the step's name."""
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """Seconds that each step may take."""
+        return {step: self.options(step).limit for step in get_args(StepName)}
+
     def options(self, step: StepName) -> ContainerOptions:
         """What a step may use, every default filled in but for `cpus`, where none means all."""
         said = self.steps.get(step, ContainerOptions())

@@ -40,6 +40,12 @@ def parse_memory(text: Any) -> int:
     return int(float(found[1]) * BYTES[found[2]])
 
 
+def written_memory(size: int) -> str:
+    """`size` bytes as people write them, e.g. 512Mi or 1.5Gi."""
+    unit, scale = next(((unit, scale) for unit, scale in reversed(BYTES.items()) if size >= scale), ("Ki", BYTES["Ki"]))
+    return f"{size / scale:.4g}{unit}"
+
+
 Memory = Annotated[
     int,
     Field(gt=0),

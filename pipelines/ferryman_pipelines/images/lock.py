@@ -38,6 +38,9 @@ IMAGE_OF_STEP: Final[dict[str, ImageName]] = {
 }
 """The image that each step runs in."""
 
+CODE_LABEL: Final = "ferryman.code"
+"""The label by which an image says which code of ours it holds (`code_digest`)."""
+
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
