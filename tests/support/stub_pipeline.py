@@ -1,19 +1,23 @@
 """A small pipeline with steps that take no time, to try the local runner's edges on: it is run as any other."""
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 FAULTS = ("", "raise", "data", "kill", "exit", "nan", "bytes", "bytes-exit", "wait", "linger", "child")
+HUNGRY = ("hungry", "hungry-child", "hungry-before")
+"""Faults for containers, whose memory has a limit: the step, a child of it, a child before it calls itself one."""
 
 
-def compile_stub(out: Path) -> None:
+def compile_stub(out: Path, dress: Callable[[str, Any], None] = lambda step, task: None) -> None:
     """Compile first -> second, with `record` as the exit handler; `fault` says what goes wrong in `second`."""
     from kfp import dsl
     from kfp.compiler import Compiler
     from kfp.dsl import Artifact, Input, Metrics, Output
 
-    from ferryman.steps.component import step
+    from ferryman.steps.component import dressed, step
 
     @step("first")
     def first(root: str, run_id: str, job: str, text: str, made: Output[Artifact]):  # type: ignore[no-untyped-def]
@@ -33,14 +37,14 @@ def compile_stub(out: Path) -> None:
 
         write_record(root, run_id, job, status.state)
 
-    @dsl.pipeline(name="stub")
     def pipeline(root: str, run_id: str, text: str = "x", fault: str = "") -> None:
         place: dict[str, Any] = {"root": root, "run_id": run_id, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
         with dsl.ExitHandler(record(**place)):
             made = first(**place, text=text).outputs["made"]
             second(**place, fault=fault, made=made)
 
-    Compiler().compile(pipeline, str(out))
+    with dressed(dress):
+        Compiler().compile(dsl.pipeline(name="stub")(pipeline), str(out))
 
 
 def make(root: str, run_id: str, job: str, text: str, folder: str) -> None:
@@ -58,6 +62,8 @@ def use(root: str, run_id: str, job: str, fault: str, folder: str, scores: Any) 
 
     if fault == "exit":
         sys.exit(17)
+    if fault == "hungry-before":
+        eat(child=True)
     with step("second", root, run_id, job) as run:
         run.input(Path(folder), kind="stub")
         misbehave(fault)
@@ -74,6 +80,10 @@ def misbehave(fault: str) -> None:
 
     from ferryman.errors import DataError
 
+    if fault == "look":
+        print(json.dumps(look_round()), flush=True)
+    if fault.startswith("hungry"):
+        eat(child=fault == "hungry-child")
     if fault == "raise":
         raise ValueError("the real\nreason")
     if fault == "data":
@@ -88,6 +98,40 @@ def misbehave(fault: str) -> None:
         subprocess.Popen(["sleep", "60"])
     if fault in {"wait", "linger"}:
         time.sleep(60 if fault == "wait" else 3)
+
+
+def eat(*, child: bool) -> None:
+    """Take memory without end, or have a child do it and go on without it."""
+    import subprocess
+
+    if child:
+        subprocess.run([sys.executable, "-c", "x = bytearray(1 << 32)"], check=False)
+    else:
+        bytearray(1 << 32)
+
+
+def look_round() -> dict[str, Any]:
+    """What a step sees and may do where it runs."""
+    import os
+    import socket
+
+    def works(act: Callable[[], Any]) -> bool:
+        try:
+            act()
+        except OSError:
+            return False
+        return True
+
+    status = Path("/proc/self/status").read_text()
+    return {
+        "environment": dict(os.environ),
+        "ids": [os.getuid(), os.getgid()],
+        "capabilities": next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff")),
+        "privileges": next(line.split()[1] for line in status.splitlines() if line.startswith("NoNewPrivs")),
+        "interfaces": [name for _, name in socket.if_nameindex()],
+        "root": works(lambda: Path("/here").write_text("x")),
+        "scratch": works(lambda: Path("/tmp/here").write_text("x")),
+    }
 
 
 def main() -> None:

@@ -10,6 +10,19 @@ from ferryman.artifacts.evidence import Evidence
 FILE = "request.json"
 
 
+class Container(Evidence):
+    """What one step's container is made of."""
+
+    image: str
+    """The image's ID."""
+
+    memory: int
+    """Bytes beyond which it is killed."""
+
+    cpus: float | None = None
+    """Processors that it may keep busy; None for all."""
+
+
 class RunRequest(Evidence):
     """A run as it was asked for; what a resumed run reads again."""
 
@@ -35,6 +48,18 @@ class RunRequest(Evidence):
 
     limits: dict[str, float] = {}
     """Seconds that a step may take, by step name."""
+
+    target: str = ""
+    """The target that it runs on, whose limits are read again when it goes on; empty keeps them as they are here."""
+
+    targets: str = ""
+    """The targets file; empty for the targets that exist without one."""
+
+    lock: str = ""
+    """The lock of the images that its containers are made from."""
+
+    containers: dict[str, Container] = {}
+    """Step -> its container; empty where steps are processes of this environment."""
 
     @property
     def folder(self) -> Path:

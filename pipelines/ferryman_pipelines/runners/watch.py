@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from ferryman.artifacts.fragment import End, Fragment
@@ -14,9 +14,11 @@ from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import failure, timestamp
 from ferryman.errors import FerrymanError, InterruptedRunError
 from ferryman.process import Finished, one_line, spawn
+from ferryman.storage.local import atomic_write
 from ferryman_pipelines.runners.request import FILE, RunRequest
 from ferryman_pipelines.runners.serving import Rollout
 from ferryman_pipelines.runners.signals import sigterm_interrupts
+from ferryman_pipelines.runners.sweeping import swept
 from ferryman_pipelines.runners.warm import ENVIRONMENT, warm_steps
 
 PAUSE = 0.1
@@ -40,6 +42,8 @@ def watch(
     run = Run(request.folder, request.run)
     with run.lock(), sigterm_interrupts():
         run.reopen()
+        # What the orchestrator reads: places and limits may be others than when it was asked for.
+        atomic_write(request.folder / FILE, f"{request.model_dump_json(indent=1)}\n".encode())
         run.write_end(_end(lambda: _orchestrate(request, run, tell, warn, isolate)))
         return write_record(run)
 
@@ -62,28 +66,38 @@ def _end(orchestrate: Callable[[], Finished]) -> End:
 def _orchestrate(
     request: RunRequest, run: Run, tell: Callable[[Fragment], None], warn: Callable[[str], None], isolate: bool
 ) -> Finished:
-    told = Told(run, tell)
+    # The first code of a container has to import all that it needs itself.
+    isolate = isolate or bool(request.containers)
     with warm_steps(request, warn, isolate=isolate) as attend, Rollout(request, run) as rollout:
-        process = spawn(
-            [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
-            log=request.folder / "logs" / "orchestrator.log",
-            env=ENVIRONMENT,
-        )
         try:
-            while (finished := process.poll()) is None:
-                told.news()
-                attend()
-                rollout.attend()
-                time.sleep(PAUSE)
-            told.news()
-            return finished
+            with swept(request, warn):
+                return _walk(request, Told(run, tell), [attend, rollout.attend])
         except BaseException:
-            process.kill()
-            process.wait()
             # What cannot be given up now goes on or is given up by whoever runs the group next; the reason stands.
             with contextlib.suppress(FerrymanError, OSError):
                 rollout.abort()
             raise
+
+
+def _walk(request: RunRequest, told: Told, attended: Sequence[Callable[[], None]]) -> Finished:
+    """Run the orchestrator to its end and call those who are to be `attended` meanwhile; it ends with us."""
+    process = spawn(
+        [sys.executable, "-m", "ferryman_pipelines.runners.local", str(request.folder / FILE)],
+        log=request.folder / "logs" / "orchestrator.log",
+        env=ENVIRONMENT,
+    )
+    try:
+        while (finished := process.poll()) is None:
+            told.news()
+            for attend in attended:
+                attend()
+            time.sleep(PAUSE)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    told.news()
+    return finished
 
 
 class Told:
