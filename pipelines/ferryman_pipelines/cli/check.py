@@ -18,7 +18,7 @@ from ferryman_pipelines.cli import output as words
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
 from ferryman_pipelines.cli.output import Format, program, say, show, show_json
-from ferryman_pipelines.cli.run import local_target
+from ferryman_pipelines.cli.target import choose
 from ferryman_pipelines.runners.checking import run_checks
 
 
@@ -43,7 +43,7 @@ def check(
         spec=str(spec),
         overrides=parse_assignments(set_ or []),
         home=str(place.folder),
-        group=str(place.group(group or local_target(on, targets).group)),
+        group=str(place.group(group or choose(on, targets).target.group)),
     )
     began = time.monotonic()
     stages: list[Told] = []

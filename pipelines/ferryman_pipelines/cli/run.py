@@ -16,14 +16,14 @@ from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ArtifactError, UsageError
 from ferryman.spec import apply_overrides, parse_assignments, spec_from, spec_sha256
-from ferryman.spec.targets import LocalTarget
 from ferryman.storage.local import atomic_write, create_only
 from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import Home, home
-from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile, target_named
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import step_line, summary
+from ferryman_pipelines.cli.target import Choice, choose
 from ferryman_pipelines.runners.request import FILE, RunRequest
 
 UNFINISHED: frozenset[Outcome] = frozenset({"running", "failed", "interrupted", "rolled_back"})
@@ -40,6 +40,14 @@ def run(
     on: TargetName = "local",
     targets: TargetsFile = None,
     group: ReleaseGroup = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            help="The lock that `ferryman images build` wrote, for containers.  [default: images.lock.json]",
+            metavar="FILE",
+        ),
+    ] = None,
     isolate: Annotated[
         bool,
         typer.Option("--isolate", help="Start every step as a process of its own, at 3 to 4 CPU seconds each."),
@@ -51,6 +59,8 @@ def run(
 ) -> int:
     """Run a spec's whole pipeline here: from raw data to a checked and released model.
 
+    Each step is a process of this environment, or a container with `--on docker` (after `ferryman images build`).
+
     Example: ferryman run pipelines/specs/mnist.yaml --set train.epochs=5
     """
     place = home()
@@ -58,15 +68,17 @@ def run(
         raise UsageError("expected either a SPEC or --resume RUN, e.g. ferryman run pipelines/specs/mnist.yaml")
     if spec is not None:
         overrides = parse_assignments(set_ or [])
-        request = new_request(spec, overrides, local_target(on, targets), group, place)
+        request = new_request(spec, overrides, choose(on, targets, images), group, place)
     else:
-        if set_ or targets or group or on != "local":
-            raise UsageError("a run goes on as it was asked for: --set, --on, --targets and --group need a new run")
+        if set_ or targets or group or images or on != "local":
+            options = "--set, --on, --targets, --group and --images"
+            raise UsageError(f"a run goes on as it was asked for: {options} need a new run")
         request = _found(find_run(str(resume)).folder, place)
         ended = read_record(find_run(request.run))
         if ended.outcome not in UNFINISHED:
             say(f"run {request.run} has ended; a new one takes: ferryman run {request.origin}")
             return _told(ended, place, output)
+        request = request.model_copy(update=limits_now(request))
     from ferryman_pipelines.cli.live.view import view
     from ferryman_pipelines.runners.watch import watch
 
@@ -86,6 +98,17 @@ def _found(folder: Path, place: Home) -> RunRequest:
     return request.model_copy(update=here)
 
 
+def limits_now(request: RunRequest) -> dict[str, object]:
+    """What steps may use, and the images that are built now: who raised a limit or mended an image wants it to hold."""
+    if not request.target:
+        return {}
+    file, lock = (Path(name) if name else None for name in (request.targets, request.lock))
+    choice = choose(request.target, file, lock)
+    if (choice.target.kind == "docker") != bool(request.containers):
+        raise UsageError(f"the target {request.target} is of another kind now than when the run was asked for")
+    return choice.fields()
+
+
 def _told(record: RunRecord, place: Home, output: Format) -> int:
     """Show how a run ended; its exit code."""
     if output is Format.json:
@@ -96,16 +119,8 @@ def _told(record: RunRecord, place: Home, output: Format) -> int:
     return record.exit_code
 
 
-def local_target(name: str, file: Path | None) -> LocalTarget:
-    """The target to run on; UsageError when there is none of that name, or of a kind that cannot be run on yet."""
-    target = target_named(name, file)
-    if not isinstance(target, LocalTarget):
-        raise UsageError(f"--on {name}: received a target of kind {target.kind}; this version runs on kind local only")
-    return target
-
-
 def new_request(
-    path: Path, overrides: Mapping[str, object], target: LocalTarget, group: str | None, place: Home
+    path: Path, overrides: Mapping[str, object], choice: Choice, group: str | None, place: Home
 ) -> RunRequest:
     """Create the folder of a new run with its request and its spec; nothing is created for a spec that is wrong."""
     from ferryman_pipelines.cli.pinning import pinned_spec
@@ -126,8 +141,8 @@ def new_request(
             spec_sha256=spec_sha256(document),
             overrides=dict(overrides),
             root=str(place.runs),
-            group=str(place.group(group or target.group)),
-            limits=target.limits,
+            group=str(place.group(group or choice.target.group)),
+            **choice.fields(),
         )
         if create_only(request.folder / FILE, request.model_dump_json(indent=1).encode()):
             break
