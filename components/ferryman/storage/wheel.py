@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import uuid
 from pathlib import Path
 from typing import Final
 
-from ferryman.errors import DataError, FerrymanError, UnavailableError
-from ferryman.process import Finished, run
+from ferryman.errors import DataError, UnavailableError
+from ferryman.storage.pip import ask_pip
 
 LIMIT: Final = 600.0
 """Seconds that a download may take; a wheel of 500 MB at 1 MB/s just fits."""
-
-_NOT_REACHED: Final = (
-    "NewConnectionError",
-    "NameResolutionError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "Max retries exceeded",
-    "Retrying (",
-    "ProxyError",
-    "SSLError",
-    "Could not fetch URL",
-)
-"""What pip (23 to 26) prints when the index did not answer; it then also says `No matching distribution found`."""
 
 
 def cached_wheel(name: str, version: str, cache: Path) -> Path:
@@ -72,41 +58,12 @@ def _publish(fresh: Path, folder: Path) -> None:
 
 
 def _download(name: str, version: str, folder: Path) -> None:
-    # -P: the user's current folder may hold a pip.py; the log lies apart, so that only wheels are published.
-    log = folder.with_suffix(".log")
-    command = [
-        sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
-        "--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--timeout=15",
-        "--dest", str(folder), "--", f"{name}=={version}",
-    ]  # fmt: skip
-    try:
-        finished = run(command, log=log, limit=LIMIT)
-        text = log.read_text(encoding="utf-8", errors="replace")
-    finally:
-        log.unlink(missing_ok=True)
-    if not finished.ok:
-        raise _failure(f"{name}=={version}", finished, text)
+    wanted = f"{name}=={version}"
+    ask_pip(
+        "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--retries=2", "--timeout=15",
+        "--dest", str(folder), "--", wanted,
+        # Apart from the folder, so that only wheels are published.
+        wanted=wanted, log=folder.with_suffix(".log"), limit=LIMIT,
+    )  # fmt: skip
     if _wheel_in(folder) is None:
-        raise DataError(f"pip fetched no wheel for {name}=={version}", source=f"package://{name}@{version}")
-
-
-def _failure(wanted: str, finished: Finished, text: str) -> FerrymanError:
-    if "No module named pip" in text:
-        return UnavailableError(f"{wanted} cannot be fetched: {sys.executable} has no pip; try `python -m ensurepip`")
-    if finished.timed_out or any(mark in text for mark in _NOT_REACHED):
-        return UnavailableError(
-            f"{wanted} cannot be fetched: the package index did not answer; is there a network? "
-            f"(pip download {wanted} shows more)"
-        )
-    errors = [line.removeprefix("ERROR: ").strip() for line in text.splitlines() if line.startswith("ERROR: ")]
-    if any("No matching distribution" in line for line in errors):
-        return DataError(_unknown(wanted, errors), source=f"package://{wanted.replace('==', '@')}")
-    return UnavailableError(f"{wanted} cannot be fetched: {errors[-1] if errors else finished.reason()}")
-
-
-def _unknown(wanted: str, errors: list[str]) -> str:
-    versions = next((line for line in errors if "from versions:" in line), "")
-    known = versions.partition("from versions:")[2].strip().rstrip(")").split(", ")
-    if not any(known) or known == ["none"]:
-        return "the package index has no wheel of it (is the name right?)"
-    return f"the package index has no wheel of this version for this machine; it has {', '.join(known[-5:])}"
+        raise DataError(f"pip fetched no wheel for {wanted}", source=f"package://{name}@{version}")
