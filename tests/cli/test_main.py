@@ -26,6 +26,8 @@ from newcomer import User
         ["lint", "x"],
         ["lint", "--rules"],
         ["clean"],
+        ["images"],
+        ["images", "build", "--only", "x"],
     ],
 )
 def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Path, arguments: list[str]) -> None:
@@ -51,7 +53,7 @@ def test_neither_tensorflow_nor_kfp_is_imported_before_it_is_needed(tmp_path: Pa
     "command",
     [
         *("init", "check", "run", "runs", "serve", "predict", "promote", "rollback", "clean", "doctor"),
-        *("compile", "lint", "spec", "gate", "runs logs", "runs open", "runs compare"),
+        *("compile", "lint", "spec", "gate", "runs logs", "runs open", "runs compare", "images", "images build"),
     ],
 )
 def test_every_command_explains_itself_with_an_example(tmp_path: Path, command: str) -> None:

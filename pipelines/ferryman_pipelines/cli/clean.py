@@ -9,7 +9,7 @@ import typer
 
 from ferryman.errors import UsageError
 from ferryman_pipelines.cli.home import home
-from ferryman_pipelines.cli.output import Format, say, show, show_json
+from ferryman_pipelines.cli.output import Format, say, show, show_json, size_text
 
 if TYPE_CHECKING:
     from ferryman_pipelines.upkeep.leftover import Leftover
@@ -47,9 +47,9 @@ def clean(
     else:
         for item in found:
             why = f"; stays: {stays[item.path]}" if item.path in stays else ""
-            show(f"{_bytes(item.size):>9}  {item.path.relative_to(place.folder)}: {item.text}{why}")
+            show(f"{size_text(item.size):>9}  {item.path.relative_to(place.folder)}: {item.text}{why}")
         verb = "would free" if dry_run else "freed"
-        show(f"{verb} {_bytes(freed)} in {place.folder}" if found else f"nothing to remove in {place.folder}")
+        show(f"{verb} {size_text(freed)} in {place.folder}" if found else f"nothing to remove in {place.folder}")
     for note in notes:
         say(note)
 
@@ -74,13 +74,3 @@ def _seconds(text: str | None) -> float | None:
         return None if text is None else parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--older-than: {error}") from error
-
-
-def _bytes(size: int) -> str:
-    """A size with its unit, e.g. `3.4 MB`; powers of ten, as disks are sold."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError

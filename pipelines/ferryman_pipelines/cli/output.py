@@ -55,6 +55,16 @@ def show_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=str), flush=True)
 
 
+def size_text(size: int) -> str:
+    """A size with its unit, e.g. `3.4 MB`; powers of ten, as disks are sold."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
 def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
     """A command whose errors become one message and its exit code; a bug says how to see its traceback."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from typing import Final
 
 from ferryman.errors import UnavailableError
@@ -27,8 +29,8 @@ def docker_command() -> str:
     return found
 
 
-def ask(*words: str, limit: float = LIMIT) -> str:
-    """What `docker WORDS` prints on its standard output, without the last line's end.
+def ask(*words: str, limit: float = LIMIT, env: Mapping[str, str] | None = None) -> str:
+    """What `docker WORDS` prints on its standard output, without the last line's end; `env` is added to ours.
 
     Raises:
         UnavailableError: no command, or no engine answers. DockerError: the engine refused; it says why.
@@ -40,6 +42,7 @@ def ask(*words: str, limit: float = LIMIT) -> str:
             capture_output=True,
             text=True,
             timeout=limit,
+            env={**os.environ, **(env or {})},
             check=False,
         )
     except subprocess.TimeoutExpired:
