@@ -8,7 +8,7 @@ import pytest
 from docker_stand_in import DockerStandIn
 
 from ferryman.errors import UnavailableError
-from ferryman_pipelines.images.build import build_image
+from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.docker import DockerError
 
 
@@ -21,7 +21,8 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DockerStandIn:
 
 def build(folder: Path, told: list[str]) -> str:
     (folder / "context").mkdir(exist_ok=True)
-    return build_image("train", folder / "context", "x:1", {"VERSION": "2"}, folder / "train.log", told.append)
+    log = folder / "train.log"
+    return build_image("train", folder / "context", "x:1", {"VERSION": "2"}, log, told.append, steps(told.append))
 
 
 def test_the_id_is_what_the_engine_wrote_and_each_step_is_told_once(docker: DockerStandIn, tmp_path: Path) -> None:
@@ -31,6 +32,20 @@ def test_the_id_is_what_the_engine_wrote_and_each_step_is_told_once(docker: Dock
     assert told[:2] == ["building train", "  [train 1/1] RUN true"]
     assert "#4 [train 1/1] RUN true" in (tmp_path / "train.log").read_text()
     assert not list(tmp_path.glob("*.id"))
+
+
+def test_a_step_that_images_share_is_told_once_without_its_mounts_and_not_at_length() -> None:
+    told: list[str] = []
+    heard = steps(told.append)
+    for line in (
+        "#1 [internal] load build definition from Dockerfile",
+        "#7 [common 2/3] RUN --mount=type=bind,source=wheels,target=/wheels useradd us",
+        "#7 CACHED",
+        "#9 [common 2/3] RUN --mount=type=bind,source=wheels,target=/wheels useradd us",
+        f"#10 [train 1/1] RUN {'x' * 200}",
+    ):
+        heard(line)
+    assert told == ["  [common 2/3] RUN useradd us", f"  [train 1/1] RUN {'x' * 83}…"]
 
 
 def test_a_failure_shows_the_last_lines_alone_and_where_all_of_them_lie(docker: DockerStandIn, tmp_path: Path) -> None:

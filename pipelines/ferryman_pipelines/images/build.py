@@ -19,13 +19,36 @@ LIMIT: Final = 3600.0
 _STEP: Final = re.compile(r"#\d+ (\[[^\]]*\d+/\d+\] .*)")
 """How BuildKit's plain progress begins a step of the Dockerfile; those of its own have no count."""
 
+_WIDTH: Final = 100
+"""Characters of a step that are told: more are of no use to a person who waits."""
+
 _MOUNT: Final = re.compile(r"--mount=\S+\s+")
 
 
+def steps(told: Callable[[str], None]) -> Callable[[str], None]:
+    """What hears BuildKit's progress and tells each step of the Dockerfile once, however many images share it."""
+    seen = set[str]()
+
+    def heard(line: str) -> None:
+        step = _STEP.fullmatch(line)
+        if step and step[1] not in seen:
+            seen.add(step[1])
+            text = _MOUNT.sub("", step[1]).rstrip()
+            told(f"  {text if len(text) <= _WIDTH else text[: _WIDTH - 1] + '…'}")
+
+    return heard
+
+
 def build_image(
-    name: ImageName, context: Path, tag: str, arguments: Mapping[str, str], log: Path, told: Callable[[str], None]
+    name: ImageName,
+    context: Path,
+    tag: str,
+    arguments: Mapping[str, str],
+    log: Path,
+    told: Callable[[str], None],
+    heard: Callable[[str], None],
 ) -> str:
-    """The ID of the image, built as the Dockerfile's target `name` and tagged; each step is told as it begins.
+    """The ID of the image, built as the Dockerfile's target `name` and tagged; each line of its progress is `heard`.
 
     No network: all that goes into an image lies in the context.
 
@@ -34,14 +57,6 @@ def build_image(
     """
     file, begun = log.with_suffix(".id"), time.monotonic()
     words = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
-    seen = set[str]()
-
-    def heard(line: str) -> None:
-        step = _STEP.fullmatch(line)
-        if step and step[1] not in seen:
-            seen.add(step[1])
-            told(f"  {_MOUNT.sub('', step[1])[:110].rstrip()}")
-
     told(f"building {name}")
     try:
         follow(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
+from ferryman.errors import UsageError
 from ferryman.storage.lock import hold
 from ferryman_pipelines.images.base import Base, default_base, look_at_base
-from ferryman_pipelines.images.build import build_image
+from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.builder import check_builder, engine_root
 from ferryman_pipelines.images.context import assemble
 from ferryman_pipelines.images.lock import IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
@@ -58,7 +59,7 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
         UnavailableError: no builder, no disk space, no index, no registry; a build failed (DockerError).
     """
     registry = check_registry(wanted.registry) if wanted.registry else None
-    source, before = find_source(), read_lock(file) if file.exists() else ImageLock()
+    source, lock = find_source(), _before(file, told)
     pins = _pins(wanted, source)
     check_builder()
     _check_space(home)
@@ -66,16 +67,24 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
     place = home / "cache" / "images"
     with hold(place / "lock", "another process (pid {pid}) builds images from this home; wait for it"):
         with _context(wanted, source, pins, base, home, told) as context:
-            lock = before
+            heard, arguments = steps(told), _arguments(wanted, source, base)
             for name in wanted.names:
-                image = _build(name, wanted, source, base, context, place / f"{name}.log", told)
-                lock = _noted(lock, name, image, None, file)
+                tag, log = f"{REPOSITORY}/{name}:{_plain(source.version)}", place / f"{name}.log"
+                lock = _noted(lock, name, build_image(name, context, tag, arguments, log, told, heard), None, file)
         for name in wanted.names if registry else ():
-            image = lock.built[name].id
+            image, log = lock.built[name].id, place / f"{name}.push.log"
             tag = f"{_plain(source.version)}-{image.removeprefix('sha256:')[:12]}"
-            reference = push_image(name, image, str(registry), tag, place / f"{name}.push.log", told)
-            lock = _noted(lock, name, image, reference, file)
+            lock = _noted(lock, name, image, push_image(name, image, str(registry), tag, log, told), file)
     return lock
+
+
+def _before(file: Path, told: Told) -> ImageLock:
+    """The lock as it was; one that is damaged begins anew, for to build is the way out of that."""
+    try:
+        return read_lock(file) if file.exists() else ImageLock()
+    except UsageError as error:
+        told(f"begins anew: {error}")
+        return ImageLock()
 
 
 def _pins(wanted: Wanted, source: Source) -> Pins:
@@ -112,11 +121,10 @@ def _context(wanted: Wanted, source: Source, pins: Pins, base: Base, home: Path,
         rmtree(folder, ignore_errors=True)
 
 
-def _build(name: ImageName, wanted: Wanted, source: Source, base: Base, context: Path, log: Path, told: Told) -> str:
-    arguments = {"BASE_IMAGE": base.image, "VERSION": source.version, "REVISION": source.revision()}
-    if wanted.serving_image:
-        arguments["SERVING_IMAGE"] = wanted.serving_image
-    return build_image(name, context, f"{REPOSITORY}/{name}:{_plain(source.version)}", arguments, log, told)
+def _arguments(wanted: Wanted, source: Source, base: Base) -> dict[str, str]:
+    """What the Dockerfile is told."""
+    found = {"BASE_IMAGE": base.image, "VERSION": source.version, "REVISION": source.revision()}
+    return found | ({"SERVING_IMAGE": wanted.serving_image} if wanted.serving_image else {})
 
 
 def _noted(lock: ImageLock, name: ImageName, image: str, reference: str | None, file: Path) -> ImageLock:
