@@ -58,6 +58,9 @@ def test_all_images_are_built_and_noted_by_their_ids(yard: Yard) -> None:
     ):
         assert f"--build-arg {argument}" in build
     assert "--network=none" in build
+    # Outside of git there is no commit to name.
+    assert "REVISION=" not in build
+    assert "note:" not in done.stderr
 
 
 def test_the_context_holds_what_the_dockerfile_asks_for_and_nothing_else(yard: Yard) -> None:
@@ -74,6 +77,24 @@ def test_the_context_holds_what_the_dockerfile_asks_for_and_nothing_else(yard: Y
     yard.types("build", "--only", "control")
     assert (yard.docker.context("control") / "requirements" / "requirements.lock").read_bytes() == b""
     assert [path.name for path in (yard.work / ".ferryman" / "cache" / "images").glob(".*")] == []
+
+
+def test_what_exceeds_its_budget_is_noted_and_kept(yard: Yard) -> None:
+    yard.docker.says("size", str(501 * 10**6))
+    done = yard.types("build", "--only", "train")
+    assert (done.returncode, list(yard.built())) == (0, ["train"])
+    assert "note: the image train takes 501 MB, its budget is 500 MB" in done.stderr
+
+
+def test_the_image_for_gpus_is_built_when_it_is_named_and_its_wheels_lie_in_no_other_context(yard: Yard) -> None:
+    nvidia = yard.checkout.index.publish("nvidia", "1.0", {})
+    yard.checkout.lock("train-gpu").write_text(locked(nvidia))
+    assert yard.types("build", "--only", "control").returncode == 0
+    assert yard.types("build", "--only", "train-gpu").returncode == 0
+    assert yard.builds() == ["control", "train-gpu"]
+    found = [(yard.docker.context(name) / "wheels" / nvidia.name).exists() for name in ("control", "train-gpu")]
+    assert found == [False, True]
+    assert yard.types().stdout.splitlines()[-1].split()[0] == "train-gpu"
 
 
 def test_a_failed_build_is_one_error_with_its_last_lines_and_the_lock_stays_true(yard: Yard) -> None:

@@ -27,6 +27,8 @@ RUN --mount=type=bind,source=wheels,target=/wheels --mount=type=bind,source=requ
     [ ! -e $wheel ] || python3 -m zipfile -e $wheel /opt/site; done
 """
 
+BUDGETS = f"budgets: 1\nmegabytes: {{{', '.join(f'{name}: 500' for name in IMAGES)}}}\ntogether: 900\n"
+
 BACKEND = """
 import shutil
 from pathlib import Path
@@ -72,6 +74,7 @@ class Checkout:
         for name in IMAGES:
             own = self.index.publish(f"for_{name}", "1.0", {f"for_{name}.py": b""})
             self.lock(name).write_text(locked(shared, own))
+        (self.root / "components" / "images.budgets.yaml").write_text(BUDGETS)
         self._make_buildable()
         (self.folder / "work").mkdir()
         return self

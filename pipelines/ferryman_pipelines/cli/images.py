@@ -61,10 +61,11 @@ def build(
     ] = None,
     output: Output = Format.text,
 ) -> None:
-    """Build the images that steps run in, with Docker, and note them in images.lock.json.
+    """Build the six images that steps run in, with Docker, and note them in images.lock.json.
 
     Nothing is fetched in a container: the wheels come through pip's own configuration into the home's cache, each
-    checked against the hash in components/locks. It takes about 5 GB of disk the first time.
+    checked against the hash in components/locks. It takes about 5 GB of disk the first time. `--only train-gpu`
+    builds what trains on NVIDIA's GPUs, too large to be built unasked.
 
     Example: ferryman images build --push registry.example.com/team/ferryman
     """
@@ -79,12 +80,13 @@ def build(
 
 
 def _names(only: list[str] | None) -> tuple[ImageName, ...]:
-    from ferryman_pipelines.images.lock import IMAGES
+    from ferryman_pipelines.images.lock import GPU, IMAGES
 
+    known = (*IMAGES, GPU)
     for name in only or ():
-        if name not in IMAGES:
-            raise UsageError(f"--only received {name!r}: there is no such image{nearest(name, list(IMAGES))}")
-    return tuple(name for name in IMAGES if name in (only or ()))
+        if name not in known:
+            raise UsageError(f"--only received {name!r}: there is no such image{nearest(name, list(known))}")
+    return tuple(name for name in known if name in (only or ()))
 
 
 def _list(output: Format) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import ferryman_pipelines
 from ferryman.errors import UsageError
 from ferryman_pipelines.cli.output import show
 
@@ -23,9 +21,10 @@ def lock(
     Example: ferryman images lock --upgrade
     """
     from ferryman_pipelines.images.locks import make_locks, stale
+    from ferryman_pipelines.images.source import find_source
 
     # Where the running code lies: its requirements are locked, and its images are built.
-    checkout = Path(str(ferryman_pipelines.__file__)).parents[2]
+    checkout = find_source().root
     if check:
         found = stale(checkout)
         if found:

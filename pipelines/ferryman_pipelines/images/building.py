@@ -11,14 +11,15 @@ from shutil import rmtree
 from ferryman.errors import UsageError
 from ferryman.storage.lock import hold
 from ferryman_pipelines.images.base import Base, default_base, look_at_base
+from ferryman_pipelines.images.budgets import measure, over, read_budgets
 from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.builder import check_builder, engine_root
 from ferryman_pipelines.images.context import assemble
-from ferryman_pipelines.images.lock import IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
+from ferryman_pipelines.images.lock import GPU, IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
 from ferryman_pipelines.images.pins import Pin, check_agreement, read_pins, wanted_pins
 from ferryman_pipelines.images.push import check_registry, push_image
 from ferryman_pipelines.images.source import Source, find_source
-from ferryman_pipelines.images.space import ENGINE, HOME, check_space
+from ferryman_pipelines.images.space import ENGINE, GPU_MORE, HOME, check_space
 from ferryman_pipelines.images.wheelhouse import wheelhouse
 
 Told = Callable[[str], None]
@@ -28,7 +29,7 @@ REPOSITORY = "localhost/ferryman"
 """Where images are tagged on this machine: nobody pulls from such a name by mistake."""
 
 
-USER_CODE: tuple[ImageName, ...] = ("train", "evaluate", "convert")
+USER_CODE: frozenset[ImageName] = frozenset({"train", "evaluate", "convert", GPU})
 """The images in which a user's code runs."""
 
 
@@ -62,7 +63,7 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
     source, lock = find_source(), _before(file, told)
     pins = _pins(wanted, source)
     check_builder()
-    _check_space(home)
+    _check_space(home, gpu=GPU in wanted.names)
     base = look_at_base(wanted.base or default_base(source.dockerfile))
     place = home / "cache" / "images"
     with hold(place / "lock", "another process (pid {pid}) builds images from this home; wait for it"):
@@ -71,6 +72,7 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
             for name in wanted.names:
                 tag, log = f"{REPOSITORY}/{name}:{_plain(source.version)}", place / f"{name}.log"
                 lock = _noted(lock, name, build_image(name, context, tag, arguments, log, told, heard), None, file)
+        _weigh(lock, wanted, source, told)
         for name in wanted.names if registry else ():
             image, log = lock.built[name].id, place / f"{name}.push.log"
             tag = f"{_plain(source.version)}-{image.removeprefix('sha256:')[:12]}"
@@ -90,19 +92,20 @@ def _before(file: Path, told: Told) -> ImageLock:
 def _pins(wanted: Wanted, source: Source) -> Pins:
     """What our images install, and what the user's code needs beside.
 
-    Of all images, whichever are wanted: a layer is built anew when other wheels lie in what it sees.
+    Of all images, whichever are wanted: a layer is built anew when other wheels lie in what it sees. Only NVIDIA's
+    4 GB lie there for the one image that wants them.
     """
-    ours = {name: read_pins(source.lock(name)) for name in IMAGES}
+    ours = {name: read_pins(source.lock(name)) for name in (*IMAGES, *wanted.names)}
     theirs = read_pins(wanted.user_lock) if wanted.user_lock else []
     if wanted.user_lock:
-        for name in USER_CODE:
+        for name in USER_CODE & ours.keys():
             check_agreement(theirs, ours[name], wanted.user_lock, source.lock(name))
     return list(dict.fromkeys(pin for pins in ours.values() for pin in pins)), theirs
 
 
-def _check_space(home: Path) -> None:
-    root = engine_root()
-    needs = {home: (HOME, "wheels")} | ({root: (ENGINE, "images")} if root else {})
+def _check_space(home: Path, *, gpu: bool) -> None:
+    root, more = engine_root(), GPU_MORE if gpu else (0, 0)
+    needs = {home: (HOME + more[0], "wheels")} | ({root: (ENGINE + more[1], "images")} if root else {})
     check_space(needs)
 
 
@@ -123,8 +126,20 @@ def _context(wanted: Wanted, source: Source, pins: Pins, base: Base, home: Path,
 
 def _arguments(wanted: Wanted, source: Source, base: Base) -> dict[str, str]:
     """What the Dockerfile is told."""
-    found = {"BASE_IMAGE": base.image, "VERSION": source.version, "REVISION": source.revision()}
-    return found | ({"SERVING_IMAGE": wanted.serving_image} if wanted.serving_image else {})
+    found = {
+        "BASE_IMAGE": base.image,
+        "VERSION": source.version,
+        "REVISION": source.revision(),
+        "SERVING_IMAGE": wanted.serving_image,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _weigh(lock: ImageLock, wanted: Wanted, source: Source, told: Told) -> None:
+    """Tell what exceeds its budget: a user's own packages may, and that is no reason to keep the images from them."""
+    sizes = measure({name: lock.built[name].id for name in wanted.names})
+    for sentence in over(sizes, read_budgets(source.root)):
+        told(f"note: {sentence}")
 
 
 def _noted(lock: ImageLock, name: ImageName, image: str, reference: str | None, file: Path) -> ImageLock:

@@ -23,13 +23,13 @@ class Listed:
 
 
 def listed(file: Path) -> Iterator[Listed]:
-    """Every image, built or not.
+    """Every image, built or not; that for GPUs only when it was built.
 
     Raises:
         UsageError, SpecError: there is no lock, or it is damaged.
     """
     built, engine = read_lock(file).built, True
-    for name in IMAGES:
+    for name in (*IMAGES, *(name for name in built if name not in IMAGES)):
         image = built.get(name)
         if image is None:
             yield Listed(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ferryman_pipelines
 from ferryman.errors import UsageError
+from ferryman_pipelines.images.locks import FOLDER, lock_file
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,11 @@ class Source:
     @property
     def locks(self) -> Path:
         """The folder of the hashed locks."""
-        return self.root / "components" / "locks"
+        return self.root / FOLDER
 
     def lock(self, name: str) -> Path:
         """The hashed lock of what is installed in the image `name`."""
-        return self.locks / f"{name}.lock"
+        return lock_file(self.root, name)
 
     @property
     def version(self) -> str:

@@ -16,6 +16,9 @@ ENGINE: Final = 5_000_000_000
 HOME: Final = 1_500_000_000
 """Bytes that the wheels of all images take in the cache, with room for those of a user."""
 
+GPU_MORE: Final = (4_000_000_000, 14_000_000_000)
+"""Bytes that NVIDIA's libraries take besides: as wheels, and with the engine (packed once, unpacked once)."""
+
 
 def check_space(needs: Mapping[Path, tuple[int, str]]) -> None:
     """Expect so many free bytes round each folder, which need not exist; those on one disk are added up.
