@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,16 @@ def said(lines: list[str]) -> str:
     return " ".join(lines)
 
 
-def test_the_wheel_for_the_bases_python_is_taken_whatever_python_asks(
+def test_the_wheel_for_the_bases_python_is_taken_whatever_python_asks_and_whatever_else_is_cached(
     tmp_path: Path, index: Index, cache: Path
 ) -> None:
-    tags = ("cp311-cp311-manylinux_2_28_x86_64", "cp312-cp312-manylinux_2_28_x86_64", "cp312-cp312-win_amd64")
+    # 3.13 first: what fits only there must not be taken for 3.12, nor the other way round.
+    tags = ("cp313-cp313-manylinux_2_28_x86_64", "cp312-cp312-manylinux_2_28_x86_64", "cp312-cp312-win_amd64")
     wheels = [index.publish("tulips", "1.0", {"tulips.py": tag.encode()}, tag) for tag in tags]
     text = locked(wheels[0]).strip() + "".join(" " + locked(wheel).split()[-1] for wheel in wheels[1:])
     (pin,) = pins(tmp_path, text)
-    assert wheelhouse([pin], BASE, cache, print)[pin].name == wheels[1].name
+    for version, wheel in [("3.13.0", wheels[0]), ("3.12.1", wheels[1]), ("3.13.0", wheels[0])]:
+        assert wheelhouse([pin], replace(BASE, version=version), cache, print)[pin].name == wheel.name
 
 
 def test_what_lies_in_the_cache_is_not_fetched_again_and_only_what_is_new_is(
