@@ -80,9 +80,9 @@ def build(
 
 
 def _names(only: list[str] | None) -> tuple[ImageName, ...]:
-    from ferryman_pipelines.images.lock import GPU, IMAGES
+    from ferryman_pipelines.images.lock import GPU_IMAGE, IMAGES
 
-    known = (*IMAGES, GPU)
+    known = (*IMAGES, *GPU_IMAGE.values())
     for name in only or ():
         if name not in known:
             raise UsageError(f"--only received {name!r}: there is no such image{nearest(name, list(known))}")

@@ -15,7 +15,7 @@ from ferryman_pipelines.images.budgets import measure, over, read_budgets
 from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.builder import check_builder, engine_root
 from ferryman_pipelines.images.context import assemble
-from ferryman_pipelines.images.lock import GPU, IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
+from ferryman_pipelines.images.lock import GPU_IMAGE, IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
 from ferryman_pipelines.images.pins import Pin, check_agreement, read_pins, wanted_pins
 from ferryman_pipelines.images.push import check_registry, push_image
 from ferryman_pipelines.images.source import Source, find_source
@@ -29,7 +29,7 @@ REPOSITORY = "localhost/ferryman"
 """Where images are tagged on this machine: nobody pulls from such a name by mistake."""
 
 
-USER_CODE: frozenset[ImageName] = frozenset({"train", "evaluate", "convert", GPU})
+USER_CODE: frozenset[ImageName] = frozenset({"train", "evaluate", "convert", *GPU_IMAGE.values()})
 """The images in which a user's code runs."""
 
 
@@ -63,7 +63,7 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
     source, lock = find_source(), _before(file, told)
     pins = _pins(wanted, source)
     check_builder()
-    _check_space(home, gpu=GPU in wanted.names)
+    _check_space(home, gpu=not set(wanted.names).isdisjoint(GPU_IMAGE.values()))
     base = look_at_base(wanted.base or default_base(source.dockerfile))
     place = home / "cache" / "images"
     with hold(place / "lock", "another process (pid {pid}) builds images from this home; wait for it"):
