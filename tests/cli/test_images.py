@@ -58,6 +58,7 @@ def test_all_images_are_built_and_noted_by_their_ids(yard: Yard) -> None:
     ):
         assert f"--build-arg {argument}" in build
     assert "--network=none" in build
+    assert f"tag sha256:{5:064d} localhost/ferryman/train:0.1.0-{'0' * 12}" in yard.docker.asked
     # Outside of git there is no commit to name.
     assert "REVISION=" not in build
     assert "note:" not in done.stderr

@@ -22,7 +22,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DockerStandIn:
 def build(folder: Path, told: list[str]) -> str:
     (folder / "context").mkdir(exist_ok=True)
     log = folder / "train.log"
-    return build_image("train", folder / "context", "x:1", {"VERSION": "2"}, log, told.append, steps(told.append))
+    return build_image("train", folder / "context", {"VERSION": "2"}, log, told.append, steps(told.append))
 
 
 def test_the_id_is_what_the_engine_wrote_and_each_step_is_told_once(docker: DockerStandIn, tmp_path: Path) -> None:

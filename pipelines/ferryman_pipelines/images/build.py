@@ -42,13 +42,12 @@ def steps(told: Callable[[str], None]) -> Callable[[str], None]:
 def build_image(
     name: ImageName,
     context: Path,
-    tag: str,
     arguments: Mapping[str, str],
     log: Path,
     told: Callable[[str], None],
     heard: Callable[[str], None],
 ) -> str:
-    """The ID of the image, built as the Dockerfile's target `name` and tagged; each line of its progress is `heard`.
+    """The ID of the image, built as the Dockerfile's target `name`; each line of its progress is `heard`.
 
     No network: all that goes into an image lies in the context.
 
@@ -60,7 +59,7 @@ def build_image(
     told(f"building {name}")
     try:
         follow(
-            "build", "--progress=plain", "--network=none", f"--target={name}", f"--tag={tag}", f"--iidfile={file}",
+            "build", "--progress=plain", "--network=none", f"--target={name}", f"--iidfile={file}",
             *words, str(context), log=log, limit=LIMIT, heard=heard, env=BUILDKIT,
         )  # fmt: skip
         found = file.read_text(encoding="utf-8").strip()

@@ -15,6 +15,7 @@ from ferryman_pipelines.images.budgets import measure, over, read_budgets
 from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.builder import check_builder, engine_root
 from ferryman_pipelines.images.context import assemble
+from ferryman_pipelines.images.docker import ask
 from ferryman_pipelines.images.lock import GPU_IMAGE, IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
 from ferryman_pipelines.images.pins import Pin, check_agreement, read_pins, wanted_pins
 from ferryman_pipelines.images.push import check_registry, push_image
@@ -70,13 +71,14 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
         with _context(wanted, source, pins, base, home, told) as context:
             heard, arguments = steps(told), _arguments(wanted, source, base)
             for name in wanted.names:
-                tag, log = f"{REPOSITORY}/{name}:{_plain(source.version)}", place / f"{name}.log"
-                lock = _noted(lock, name, build_image(name, context, tag, arguments, log, told, heard), None, file)
+                image = build_image(name, context, arguments, place / f"{name}.log", told, heard)
+                ask("tag", image, f"{REPOSITORY}/{name}:{_tag(source, image)}")
+                lock = _noted(lock, name, image, None, file)
         _weigh(lock, wanted, source, told)
         for name in wanted.names if registry else ():
             image, log = lock.built[name].id, place / f"{name}.push.log"
-            tag = f"{_plain(source.version)}-{image.removeprefix('sha256:')[:12]}"
-            lock = _noted(lock, name, image, push_image(name, image, str(registry), tag, log, told), file)
+            reference = push_image(name, image, str(registry), _tag(source, image), log, told)
+            lock = _noted(lock, name, image, reference, file)
     return lock
 
 
@@ -151,6 +153,7 @@ def _noted(lock: ImageLock, name: ImageName, image: str, reference: str | None, 
     return changed
 
 
-def _plain(version: str) -> str:
-    """A version as a tag: those know no `+`."""
-    return version.replace("+", "-")
+def _tag(source: Source, image: str) -> str:
+    """A tag for this very image: no other build takes it away, and so no prune takes what a lock names."""
+    # Tags know no `+`.
+    return f"{source.version.replace('+', '-')}-{image.removeprefix('sha256:')[:12]}"
