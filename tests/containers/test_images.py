@@ -57,6 +57,7 @@ def test_an_image_says_what_it_is_and_runs_nothing_of_its_own_as_nobody_special(
     labels = {key.rpartition(".")[2]: value for key, value in found["Labels"].items()}
     assert labels["title"] == f"ferryman {name}"
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", labels["revision"])
+    assert labels["code"] == says(images[name], "from ferryman.artifacts.code import code_digest; print(code_digest())")
     assert labels["version"] == says(images[name], "from importlib.metadata import version; print(version('ferryman'))")
     assert found.get("Entrypoint") is None
     assert re.fullmatch(r"[1-9][0-9]+:[1-9][0-9]+", found["User"]), (

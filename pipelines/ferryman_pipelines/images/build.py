@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from ferryman.artifacts.code import code_digest
 from ferryman.errors import UnavailableError
 from ferryman_pipelines.images.builder import BUILDKIT
 from ferryman_pipelines.images.follow import follow
-from ferryman_pipelines.images.lock import ImageName
+from ferryman_pipelines.images.lock import CODE_LABEL, ImageName
 
 LIMIT: Final = 3600.0
 """Seconds that one image may take: on two cores TensorFlow's takes one to two minutes."""
@@ -60,7 +61,7 @@ def build_image(
     try:
         follow(
             "build", "--progress=plain", "--network=none", f"--target={name}", f"--iidfile={file}",
-            *words, str(context), log=log, limit=LIMIT, heard=heard, env=BUILDKIT,
+            f"--label={CODE_LABEL}={code_digest()}", *words, str(context), log=log, limit=LIMIT, heard=heard, env=BUILDKIT,
         )  # fmt: skip
         found = file.read_text(encoding="utf-8").strip()
     except UnavailableError as error:
