@@ -17,8 +17,11 @@ from newcomer import eventually, family, strangers
 from ferryman.artifacts.record import RunRecord, read_record
 from ferryman.artifacts.run_store import Run
 from ferryman.spec.units import BYTES
+from ferryman_pipelines.cli.live.memory import family as family_size
+from ferryman_pipelines.cli.live.memory import processes
 from ferryman_pipelines.images.docker import ask
 from ferryman_pipelines.images.lock import read_lock
+from ferryman_pipelines.runners.main_process import MainProcess
 from ferryman_pipelines.runners.sweeping import ROOT
 
 pytestmark = pytest.mark.docker
@@ -122,6 +125,8 @@ def test_an_interrupted_run_leaves_no_container(runs: Path, compiled: Path, imag
     process = start(runs / "r1", compiled, image, "wait")
     eventually(lambda: at_work(runs / "r1"))
     assert containers(runs) == ["ferryman-r1-second"]
+    # Whoever looks at the run sees what its container takes.
+    assert family_size(eventually(MainProcess(runs / "r1", "second").pid), processes()) > 10e6
     process.send_signal(number)
     assert process.wait(60) == 130
     assert containers(runs) == []
