@@ -15,7 +15,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from ferryman.spec.step_names import STEPS
-from ferryman_pipelines.compile.for_cluster import Form
+from ferryman_pipelines.compile.forms import Form
 
 PLACES = tuple(golden_pipelines.PLACES)
 

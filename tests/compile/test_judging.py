@@ -6,7 +6,7 @@ import golden_pipelines
 import pytest
 
 from ferryman.errors import SpecError, UsageError
-from ferryman_pipelines.compile.for_cluster import Form
+from ferryman_pipelines.compile.forms import Form
 from ferryman_pipelines.compile.judging import PORTABLE, judged
 
 

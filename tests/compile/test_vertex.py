@@ -10,7 +10,7 @@ from pathlib import Path
 import golden_pipelines
 import pytest
 
-from ferryman_pipelines.compile.for_cluster import Form
+from ferryman_pipelines.compile.forms import Form
 
 BUILD = """
 import json, sys

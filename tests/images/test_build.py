@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from docker_stand_in import DockerStandIn
 
+from ferryman.artifacts.code import code_digest
 from ferryman.errors import UnavailableError
 from ferryman_pipelines.images.build import build_image, steps
 from ferryman_pipelines.images.docker import DockerError
+from ferryman_pipelines.images.lock import CODE_LABEL
 
 
 @pytest.fixture
@@ -32,6 +34,12 @@ def test_the_id_is_what_the_engine_wrote_and_each_step_is_told_once(docker: Dock
     assert told[:2] == ["building train", "  [train 1/1] RUN true"]
     assert "#4 [train 1/1] RUN true" in (tmp_path / "train.log").read_text()
     assert not list(tmp_path.glob("*.id"))
+
+
+def test_an_image_says_which_code_of_ours_it_holds(docker: DockerStandIn, tmp_path: Path) -> None:
+    build(tmp_path, [])
+    (words,) = (line.split() for line in docker.asked if line.startswith("build --progress"))
+    assert f"--label={CODE_LABEL}={code_digest()}" in words
 
 
 def test_a_step_that_images_share_is_told_once_without_its_mounts_and_not_at_length() -> None:

@@ -18,7 +18,8 @@ from ferryman.spec.cluster import ClusterTarget
 from ferryman.spec.targets import targets_from
 from ferryman.storage.inputs import PinnedSource
 from ferryman_pipelines.compile.compiling import compile_spec
-from ferryman_pipelines.compile.for_cluster import Compilation, Form
+from ferryman_pipelines.compile.for_cluster import Compilation
+from ferryman_pipelines.compile.forms import Form
 from ferryman_pipelines.images.lock import IMAGE_OF_STEP
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from ferryman.spec.cluster import ClusterTarget
 from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.options import TargetsFile, target_named
 from ferryman_pipelines.cli.output import say
-from ferryman_pipelines.compile.for_cluster import Form
+from ferryman_pipelines.compile.forms import Form
 from ferryman_pipelines.images import lock
 
 if TYPE_CHECKING:

@@ -6,33 +6,13 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from ferryman.spec import Spec
 from ferryman.spec.cluster import ClusterTarget
 from ferryman.steps.component import dressed
 from ferryman_pipelines.compile.compiling import documents_of, short, what_it_is
+from ferryman_pipelines.compile.forms import HOW, Form
 from ferryman_pipelines.compile.pods import kubernetes, portable
-
-
-class Form(StrEnum):
-    """How a pipeline is written down."""
-
-    kfp = "kfp"
-    """KFP's pipeline and its settings for Kubernetes, two documents: for the pipeline UI and KFP's client."""
-
-    portable = "portable"
-    """The pipeline alone, one document, also for Vertex AI Pipelines: no secrets, nodes or time limits."""
-
-    k8s = "k8s"
-    """Pipeline and PipelineVersion objects for `kubectl apply`, where KFP keeps its pipelines in Kubernetes."""
-
-
-HOW: Mapping[Form, str] = {
-    Form.kfp: "upload it in the pipeline UI and start a run",
-    Form.portable: "upload it in the pipeline UI, or give it to Vertex AI's PipelineJob as template_path",
-    Form.k8s: "kubectl apply -f FILE, where KFP keeps pipelines in Kubernetes; then start a run in the pipeline UI",
-}
 
 
 @dataclass(frozen=True)

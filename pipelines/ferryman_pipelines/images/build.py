@@ -57,11 +57,13 @@ def build_image(
     """
     file, begun = log.with_suffix(".id"), time.monotonic()
     words = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    # Our wheel is made of the checkout that this very code lies in.
+    words.append(f"--label={CODE_LABEL}={code_digest()}")
     told(f"building {name}")
     try:
         follow(
             "build", "--progress=plain", "--network=none", f"--target={name}", f"--iidfile={file}",
-            f"--label={CODE_LABEL}={code_digest()}", *words, str(context), log=log, limit=LIMIT, heard=heard, env=BUILDKIT,
+            *words, str(context), log=log, limit=LIMIT, heard=heard, env=BUILDKIT,
         )  # fmt: skip
         found = file.read_text(encoding="utf-8").strip()
     except UnavailableError as error:
