@@ -95,6 +95,8 @@ def test_only_a_step_on_nodes_that_may_vanish_is_repeated(texts: dict[str, str])
     repeated = {name: task["retryPolicy"] for name, task in tasks.items() if "retryPolicy" in task}
     assert list(repeated) == ["train"]
     assert (repeated["train"]["maxRetryCount"], repeated["train"]["backoffDuration"]) == (4, "60s")
+    # Argo ends a step at this time after its first start: five times 4 h, and waits of 1, 2, 4 and 8 minutes.
+    assert repeated["train"]["backoffMaxDuration"] == f"{5 * 4 * 3600 + 15 * 60}s"
 
 
 def test_no_step_is_cached_for_any_place_in_any_form(texts: dict[str, str]) -> None:

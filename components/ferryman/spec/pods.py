@@ -113,11 +113,16 @@ class Nodes(Block):
 class Spot(Nodes):
     """A pool of nodes that are cheap and may be taken away at any moment; every step of ours can be repeated."""
 
-    retries: Count = 3
+    retries: Annotated[int, Field(strict=True, ge=1, le=10)] = 3
     """How often a step whose node was taken away starts again; three outlast a bad hour of most pools."""
 
     backoff: Duration = 30.0
     """Seconds before the first retry, e.g. `30s`; it doubles each time."""
+
+    def longest(self, limit: float, factor: float) -> float:
+        """Seconds from the first start to the last end of a step that may take `limit` each time."""
+        waits = sum(self.backoff * factor**number for number in range(self.retries))
+        return limit * (self.retries + 1) + waits
 
 
 class PodOptions(Block):

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ferryman.spec.cluster import ClusterTarget, Pod
+from ferryman.spec.pods import Spot
 from ferryman.spec.step_names import StepName
 from ferryman.spec.units import BYTES
 from ferryman.steps.component import Dress
+
+FACTOR: Final = 2.0
+"""How many times as long as the wait before each wait for another start is."""
+
+LONGEST: Final = 2**31 - 1
+"""Seconds; KFP's settings hold no more."""
 
 
 def portable(target: ClusterTarget, images: Mapping[str, str]) -> Dress:
@@ -27,8 +34,7 @@ def portable(target: ClusterTarget, images: Mapping[str, str]) -> Dress:
         if pod.gpu:
             task.set_accelerator_type(pod.gpu.resource).set_accelerator_limit(pod.gpu.count)
         if pod.spot:
-            backoff = f"{math.ceil(pod.spot.backoff)}s"
-            task.set_retry(pod.spot.retries, backoff_duration=backoff, backoff_factor=2.0)
+            _repeat(task, pod.spot, pod.limit)
 
     return dress
 
@@ -45,6 +51,18 @@ def kubernetes(target: ClusterTarget, images: Mapping[str, str]) -> Dress:
         _trust(task, target)
 
     return dress
+
+
+def _repeat(task: Any, spot: Spot, limit: float) -> None:
+    """Start it again when its node was taken away; `limit`: seconds that it may take each time."""
+    task.set_retry(
+        spot.retries,
+        backoff_duration=f"{math.ceil(spot.backoff)}s",
+        backoff_factor=FACTOR,
+        # No wait between two starts: Argo counts it from the first start, work included, and then ends the step even
+        # while it works (Argo 3.7, processNodeRetries). KFP's default of an hour would end a training of two.
+        backoff_max_duration=f"{min(math.ceil(spot.longest(limit, FACTOR)), LONGEST)}s",
+    )
 
 
 def _place(task: Any, pod: Pod) -> None:
