@@ -14,8 +14,10 @@ from typing import Any
 
 from kfp import dsl
 
-LOCAL_IMAGE = "ferryman/python-local"
-"""Stands for the current environment, in files that only a laptop runs; KFP's runner wants the word python in it."""
+LOCAL_IMAGE = "ferryman.invalid/python-local"
+"""Stands for the current environment, in files that only a laptop runs. Nobody can ever serve it to a cluster: the
+domain `invalid` is reserved (RFC 2606), a name without one is asked of a public registry. KFP's runner wants the word
+python in it."""
 
 Dress = Callable[[str, Any], None]
 """Called with a step's name and its `kfp.dsl.PipelineTask`, to set what depends on the place."""
