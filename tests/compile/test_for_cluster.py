@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from ferryman.errors import SpecError
 from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.compile.forms import Form
 
@@ -183,6 +184,14 @@ def test_kubernetes_objects_hold_the_same_pipeline_and_come_in_the_order_of_thei
             assert document["metadata"]["namespace"] == golden_pipelines.place(place).namespace
         assert version["spec"]["pipelineName"] == pipeline["metadata"]["name"] == "digits"
         assert [version["spec"]["pipelineSpec"], version["spec"]["platformSpec"]] == documents(texts[f"{place}.kfp"])
+
+
+def test_a_name_that_no_object_may_have_is_refused_for_objects_alone() -> None:
+    made = golden_pipelines.compilation("digits", "plain")
+    odd = replace(made, spec=made.spec.model_copy(update={"name": "digits-"}))
+    assert odd.text(Form.kfp)
+    with pytest.raises(SpecError, match=r"digits\.yaml: name: received 'digits-'"):
+        odd.text(Form.k8s)
 
 
 def version_name(text: str) -> str:

@@ -67,6 +67,8 @@ def test_what_a_step_says_holds_for_it_alone_and_what_the_target_says_for_all() 
         ({"run_root": "runs"}, "run_root", "runs"),
         ({"inputs": "s3://key:secret@host/inputs"}, "inputs", "expected"),
         ({"ttl": "7"}, "ttl", "28d"),
+        ({"ttl": "90000d"}, "ttl", "2147483647"),
+        ({"steps": {"train": {"spot": {"retries": 11}}}}, "steps.train.spot.retries", "received 11"),
         ({"lint": {"waive": {"image-digest": "because"}}}, "lint.waive.image-digest", "10"),
     ],
 )

@@ -131,7 +131,7 @@ class ClusterTarget(Block):
     security: Security = Security()
     """As whom steps run."""
 
-    ttl: Duration = 7 * 86400.0
+    ttl: Annotated[Duration, Field(le=2**31 - 1)] = 7 * 86400.0
     """How long a finished run's workflow object stays in the cluster: seven days. Records and artifacts stay longer."""
 
     lint: LintOptions = LintOptions()

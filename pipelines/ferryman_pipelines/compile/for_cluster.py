@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ferryman.errors import SpecError
 from ferryman.spec import Spec
 from ferryman.spec.cluster import ClusterTarget
 from ferryman.steps.component import dressed
@@ -30,7 +31,7 @@ class Compilation:
     images: Mapping[str, str]
 
     def text(self, form: Form) -> str:
-        """The whole file, the same bytes each time."""
+        """The whole file, the same bytes each time; SpecError for a name that no object may have (k8s)."""
         if form is Form.k8s:
             body = self._objects(hashlib.sha256(self._compiled(Form.kfp).encode()).hexdigest()[:12])
         else:
@@ -38,6 +39,10 @@ class Compilation:
         return what_it_is(self.spec, self.origin) + f"# For the target {self.place}: {HOW[form]}.\n" + body
 
     def _objects(self, version: str) -> str:
+        if self.spec.name.endswith("-"):
+            raise SpecError(
+                "name", f"received {self.spec.name!r}, which Kubernetes refuses for its last sign", self.origin
+            )
         from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
         # A version cannot be changed once it is in the cluster: another content needs another name.
