@@ -60,7 +60,7 @@ PLACES: dict[str, dict[str, Any]] = {
         },
         "nodes": {"selector": {"pool": "pipelines"}},
         "secrets": [
-            {"name": "lake", "env": {"LAKE_USER": "user", "LAKE_PASSWORD": "password"}},
+            {"name": "lake", "env": {"LAKE_USER": "user", "LAKE_PASSWORD": "password", "PGPASSWORD": "password"}},
             {"name": "certificates", "mount": "/etc/certificates", "optional": True},
         ],
         "labels": {"team": "shop"},

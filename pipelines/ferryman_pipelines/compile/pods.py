@@ -101,8 +101,9 @@ def _trust(task: Any, target: ClusterTarget) -> None:
         if secret.mount:
             kubernetes.use_secret_as_volume(task, secret.name, secret.mount, optional=secret.optional)
         else:
-            keys = {key: variable for variable, key in sorted(secret.env.items())}
-            kubernetes.use_secret_as_env(task, secret.name, keys, optional=secret.optional)
+            # One at a time: in one call a key has one variable.
+            for variable, key in sorted(secret.env.items()):
+                kubernetes.use_secret_as_env(task, secret.name, {key: variable}, optional=secret.optional)
 
 
 def _cores(count: float) -> str:
