@@ -23,8 +23,11 @@ def test_the_same_spec_compiles_to_the_same_bytes_each_time(tmp_path: Path) -> N
 
 
 def cluster(folder: Path, *, pushed: bool = True) -> None:
-    """A targets file with a cluster whose stores are folders, and a lock of example images."""
-    place = f"{{kind: kubeflow, run_root: {folder}/there/runs, inputs: {folder}/there/inputs}}"
+    """A targets file with a cluster whose stores lie in a volume, and a lock of example images."""
+    there = f"{folder}/there"
+    place = f'{{kind: kubeflow, volumes: [{{claim: ferryman, path: "{there}"}}], run_root: "{there}/runs"'
+    place += f', inputs: "{there}/inputs"}}'
+    Path(there).mkdir()
     (folder / "targets.yaml").write_text(f"targets: 1\nprod: {place}\n")
     built = {
         name: Image(id=f"sha256:{'1' * 64}", reference=f"registry.example/{name}@sha256:{'2' * 64}" if pushed else None)
@@ -70,6 +73,24 @@ def test_what_cannot_be_compiled_is_refused_and_nothing_is_written(
     said = user.types("compile", spec, "-o", "p.yaml", *words)
     assert (said.returncode, message in said.stderr) == (2, True), said.stderr
     assert not (tmp_path / "p.yaml").exists()
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_cluster_whose_steps_could_not_keep_their_runs_is_refused(tmp_path: Path) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path)
+    place = "prod: {kind: kubeflow, run_root: gs://shop/runs, inputs: gs://shop/inputs}"
+    (tmp_path / "bucket.yaml").write_text(f"targets: 1\n{place}\n")
+    said = user.types("compile", spec, "--on", "prod", "--targets", "bucket.yaml", "-o", "p.yaml")
+    assert (said.returncode, "prod.run_root: received gs://shop/runs" in said.stderr) == (2, True), said.stderr
+
+
+def test_an_upload_into_a_volume_that_is_not_mounted_here_is_refused(tmp_path: Path) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path)
+    (tmp_path / "there").rmdir()
+    said = user.types("compile", spec, "--on", "prod", "--upload", "-o", "p.yaml")
+    assert (said.returncode, "not mounted here" in said.stderr) == (2, True), said.stderr
     assert not (tmp_path / "there").exists()
 
 

@@ -91,6 +91,12 @@ def test_the_targets_options_arrive_where_kubernetes_looks_for_them(texts: dict[
     assert platform["platforms"]["kubernetes"]["pipelineConfig"] == {"resourceTtlOnCompletion": 2 * 86400}
 
 
+def test_every_pod_sees_the_volumes_at_the_same_path(texts: dict[str, str]) -> None:
+    for said in settings(documents(texts["plain.kfp"])[1]).values():
+        (mounted,) = said["pvcMount"]
+        assert (mounted["constant"], mounted["mountPath"]) == ("ferryman", "/mnt/ferryman")
+
+
 def test_only_a_step_on_nodes_that_may_vanish_is_repeated(texts: dict[str, str]) -> None:
     (pipeline, _) = documents(texts["full.kfp"])
     dags = [pipeline["root"], *pipeline["components"].values()]

@@ -33,7 +33,11 @@ IMAGES = {
 """An example of a lock: each step's image has a digest of its own, so that a swap shows."""
 
 PLACES: dict[str, dict[str, Any]] = {
-    "plain": {"run_root": "/mnt/ferryman/runs", "inputs": "/mnt/ferryman/inputs"},
+    "plain": {
+        "volumes": [{"claim": "ferryman", "path": "/mnt/ferryman"}],
+        "run_root": "/mnt/ferryman/runs",
+        "inputs": "/mnt/ferryman/inputs",
+    },
     "full": {
         "run_root": "gs://shop-ferryman/runs",
         "inputs": "gs://shop-ferryman/inputs",

@@ -2,18 +2,20 @@
 
 prod:
   kind: kubeflow
-  run_root: gs://prod-ferryman/runs
+  volumes: [{claim: ferryman, path: /ferryman}]
+  run_root: /ferryman/runs
   inputs: gs://prod-ferryman/inputs
-  group: gs://prod-ferryman/groups/shop
+  group: /ferryman/groups/shop
   steps: {train: {gpu: {count: 1}, memory: {limit: 16Gi}}}
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from ferryman.spec.blocks import Block
 from ferryman.spec.pods import (
@@ -30,9 +32,11 @@ from ferryman.spec.pods import (
     Security,
     Spot,
     Toleration,
+    Volume,
 )
 from ferryman.spec.step_names import StepName
 from ferryman.spec.units import Duration
+from ferryman.storage.uri import local_path, scheme_of
 
 PlaceUri = Annotated[str, Field(pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^@\s]*[^@\s/]$")]
 """An absolute path or a URI, without credentials in it."""
@@ -95,14 +99,18 @@ class ClusterTarget(Block):
 
     kind: Literal["kubeflow"]
 
+    volumes: list[Volume] = []
+    """What every step's pod sees at the same path."""
+
     run_root: PlaceUri
-    """Folder of all runs, as every pod sees it: a URI, or a path that is mounted in all of them."""
+    """Folder of all runs, as every pod sees it: a path in a volume, or a URI."""
 
     inputs: PlaceUri
-    """The input store: `compile --upload` puts data and code there by content, and pods read them."""
+    """The input store: `compile --upload` puts data and code there by content, and pods read them. A `gs://` URI, or a
+    path in a volume that is mounted at the same path where people compile."""
 
     group: PlaceUri | None = None
-    """Folder of the serving group that runs release to; none by default: they release nowhere."""
+    """Folder of the serving group that runs release to, as `run_root`; none by default: they release nowhere."""
 
     namespace: ObjectName = "kubeflow"
     """The namespace of Pipeline objects (`--format k8s`); KFP's own by default."""
@@ -137,6 +145,18 @@ class ClusterTarget(Block):
     lint: LintOptions = LintOptions()
     """How compiled files are judged."""
 
+    @field_validator("run_root", "inputs", "group")
+    @classmethod
+    def _lies_in_a_volume(cls, uri: str | None, info: ValidationInfo) -> str | None:
+        if uri is None or "volumes" not in info.data or scheme_of(uri) not in ("", "file"):
+            return uri
+        if volume_of(uri, info.data["volumes"]) is None:
+            raise ValueError(
+                f"received {uri!r}, which lies in no volume: each pod would have a folder of its own there; expected "
+                f"e.g. volumes: [{{claim: ferryman, path: {local_path(uri).parent}}}]"
+            )
+        return uri
+
     @field_validator("steps")
     @classmethod
     def _only_training_has_gpus(cls, steps: dict[StepName, PodOptions]) -> dict[StepName, PodOptions]:
@@ -163,3 +183,9 @@ class ClusterTarget(Block):
             selector={key: value for place in places for key, value in place.selector.items()},
             tolerations=[toleration for place in places for toleration in place.tolerations],
         )
+
+
+def volume_of(uri: str, volumes: Iterable[Volume]) -> Volume | None:
+    """The volume that a path or `file://` URI lies in."""
+    path = local_path(uri)
+    return next((volume for volume in volumes if ".." not in path.parts and path.is_relative_to(volume.path)), None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ferryman.spec.blocks import Block
 from ferryman.spec.units import Duration, Memory
+from ferryman.storage.uri import is_inside
 
 _NAME: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _DOMAIN: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
@@ -177,3 +179,30 @@ class SecretUse(Block):
         if bool(self.env) == bool(self.mount):
             raise ValueError("expected either `env` or `mount`, e.g. env: {AWS_ACCESS_KEY_ID: access-key}")
         return self
+
+
+def _mountable(path: str) -> str:
+    inside = PurePosixPath(path)
+    if not inside.is_absolute() or inside == PurePosixPath("/") or ".." in inside.parts or ":" in path:
+        raise ValueError(f"received {path!r}, expected an absolute path without '..' and ':', e.g. /ferryman")
+    return str(inside)
+
+
+class Volume(Block):
+    """A PersistentVolumeClaim of the namespace, mounted in every step's pod."""
+
+    claim: ObjectName
+    """The claim's name. Steps on several nodes write to it, so its access mode is ReadWriteMany."""
+
+    path: Annotated[str, AfterValidator(_mountable)]
+    """Where it is mounted, e.g. `/ferryman`."""
+
+    sub_path: str = ""
+    """The folder in the volume that is mounted; its root by default."""
+
+    @field_validator("sub_path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        if path and not is_inside(path):
+            raise ValueError(f"received {path!r}, expected a relative path without '.' and '..'")
+        return path

@@ -14,6 +14,7 @@ from ferryman_pipelines.cli.home import home
 from ferryman_pipelines.cli.options import TargetsFile, target_named
 from ferryman_pipelines.cli.output import say
 from ferryman_pipelines.compile.forms import Form
+from ferryman_pipelines.compile.places import check_places
 from ferryman_pipelines.images import lock
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def compile_(
         target = target_named(on, targets)
         if not isinstance(target, ClusterTarget):
             raise UsageError(f"--on {on}: received a target of kind {target.kind}, expected one of kind kubeflow")
+        check_places(target, on)
         references = lock.read_lock(images).references(images, target.with_gpu)
         _for_cluster(pinned_spec(spec, home()), spec, out, on, target, references, form, upload)
     say(f"compiled {spec} to {out}")

@@ -88,12 +88,14 @@ def _identify(task: Any, target: ClusterTarget, step: str) -> None:
 
 
 def _trust(task: Any, target: ClusterTarget) -> None:
-    """As whom it runs, and with which secrets."""
+    """As whom it runs, and with which volumes and secrets."""
     from kfp import kubernetes
 
     kubernetes.set_security_context(
         task, run_as_user=target.security.user, run_as_group=target.security.group, run_as_non_root=True
     )
+    for volume in target.volumes:
+        kubernetes.mount_pvc(task, volume.claim, volume.path, volume.sub_path)
     kubernetes.set_image_pull_policy(task, target.pull_policy)
     if target.pull_secrets:
         kubernetes.set_image_pull_secrets(task, list(target.pull_secrets))
