@@ -133,6 +133,7 @@ def test_the_file_says_what_it_is_and_how_to_run_it(texts: dict[str, str]) -> No
         assert re.fullmatch(r"# Ferryman: the pipeline of digits\.yaml \(spec [0-9a-f]{12}\), compiled for .*", first)
         assert second.startswith("# For the target full: ")
         assert how in second
+        assert "the pipeline UI (https://kfp.shop.example)" in second
 
 
 def test_backends_know_every_field(texts: dict[str, str]) -> None:

@@ -39,6 +39,7 @@ PLACES: dict[str, dict[str, Any]] = {
         "inputs": "/mnt/ferryman/inputs",
     },
     "full": {
+        "host": "https://kfp.shop.example",
         "run_root": "gs://shop-ferryman/runs",
         "inputs": "gs://shop-ferryman/inputs",
         "group": "gs://shop-ferryman/groups/shop",

@@ -11,11 +11,13 @@ prod:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from ferryman.spec.blocks import Block
 from ferryman.spec.pods import (
@@ -24,6 +26,7 @@ from ferryman.spec.pods import (
     Gpu,
     LabelKey,
     LabelValue,
+    Namespace,
     Nodes,
     ObjectName,
     PodMemory,
@@ -40,6 +43,19 @@ from ferryman.storage.uri import local_path, scheme_of
 
 PlaceUri = Annotated[str, Field(pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^@\s]*[^@\s/]$")]
 """An absolute path or a URI, without credentials in it."""
+
+
+def api_address(address: str) -> str:
+    """`address` when it is one of an HTTP server; ValueError for anything else, and for one with a password in it."""
+    parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise ValueError(
+            "received an address with a user or password in it, expected one without: files are read by many"
+        )
+    plain = not (parts.query or parts.fragment or re.search(r"\s", address))
+    if parts.scheme not in ("http", "https") or not parts.netloc or not plain:
+        raise ValueError(f"received {address!r}, expected http:// or https://, e.g. https://kfp.example.com")
+    return address
 
 
 class LintOptions(Block):
@@ -112,7 +128,11 @@ class ClusterTarget(Block):
     group: PlaceUri | None = None
     """Folder of the serving group that runs release to, as `run_root`; none by default: they release nowhere."""
 
-    namespace: ObjectName = "kubeflow"
+    host: Annotated[str, AfterValidator(api_address)] | None = None
+    """Address of KFP's API and pipeline UI, e.g. `https://kfp.example.com`; none by default: files can be uploaded by
+    hand."""
+
+    namespace: Namespace = "kubeflow"
     """The namespace of Pipeline objects (`--format k8s`); KFP's own by default."""
 
     steps: dict[StepName, PodOptions] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -11,15 +12,41 @@ from ferryman.spec.blocks import Block
 from ferryman.spec.units import Duration, Memory
 from ferryman.storage.uri import is_inside
 
-_NAME: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_DOMAIN: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
+_WORD: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL: Final = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})*"
 
-LabelKey = Annotated[str, Field(pattern=rf"^(?:{_DOMAIN}/)?{_NAME}$")]
-LabelValue = Annotated[str, Field(pattern=rf"^(?:{_NAME})?$")]
+
+def like(form: str, expected: str, longest: int = 253) -> AfterValidator:
+    """A check that text has a form of Kubernetes' own, whose complaint says in words what was `expected`."""
+
+    def check(text: str) -> str:
+        if len(text) > longest or not re.fullmatch(form, text):
+            raise ValueError(f"received {text!r}, expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+LabelKey = Annotated[
+    str,
+    like(
+        rf"(?:{_DOMAIN}/)?{_WORD}",
+        "a label's key: at most 63 letters, digits, '-', '_' and '.', if you like behind a domain and '/'",
+        317,
+    ),
+]
+LabelValue = Annotated[
+    str,
+    like(
+        rf"(?:{_WORD})?", "a label's value: at most 63 letters, digits, '-', '_' and '.', a letter or digit at its ends"
+    ),
+]
 AnnotationValue = Annotated[str, Field(max_length=10_000)]
-ObjectName = Annotated[str, Field(pattern=rf"^{_DOMAIN}$")]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-SecretKey = Annotated[str, Field(pattern=r"^[-._A-Za-z0-9]{1,253}$")]
+ObjectName = Annotated[str, like(_DOMAIN, "the name of an object: lower-case letters, digits, '-' and '.'")]
+Namespace = Annotated[str, like(_LABEL, "the name of a namespace: at most 63 lower-case letters, digits and '-'")]
+VariableName = Annotated[str, like(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, e.g. LAKE_TOKEN")]
+SecretKey = Annotated[str, like(r"[-._A-Za-z0-9]+", "a key in the Secret: letters, digits, '-', '_' and '.'")]
 Count = Annotated[int, Field(strict=True, ge=1, le=64)]
 
 

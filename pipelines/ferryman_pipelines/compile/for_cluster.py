@@ -36,7 +36,9 @@ class Compilation:
             body = self._objects(hashlib.sha256(self._compiled(Form.kfp).encode()).hexdigest()[:12])
         else:
             body = self._compiled(form)
-        return what_it_is(self.spec, self.origin) + f"# For the target {self.place}: {HOW[form]}.\n" + body
+        where = f" ({self.target.host})" if self.target.host else ""
+        how = HOW[form].replace("the pipeline UI", f"the pipeline UI{where}")
+        return what_it_is(self.spec, self.origin) + f"# For the target {self.place}: {how}.\n" + body
 
     def _objects(self, version: str) -> str:
         if self.spec.name.endswith("-"):
