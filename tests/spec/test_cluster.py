@@ -46,7 +46,11 @@ def test_what_a_step_says_holds_for_it_alone_and_what_the_target_says_for_all() 
     ("said", "path", "message"),
     [
         ({"steps": {"train": {"cpu": {"request": 4, "limit": 2}}}}, "steps.train.cpu", "request of 4 above the limit"),
-        ({"steps": {"train": {"memory": {"request": "4Gi", "limit": "2Gi"}}}}, "steps.train.memory", "above the limit"),
+        (
+            {"steps": {"train": {"memory": {"request": "4Gi", "limit": "2Gi"}}}},
+            "steps.train.memory",
+            "of 4Gi above the limit of 2Gi; raise",
+        ),
         ({"steps": {"train": {"memory": {"limit": "4G"}}}}, "steps.train.memory.limit", "512Mi, 32Gi"),
         ({"steps": {"train": {"cpu": {"limit": "two"}}}}, "steps.train.cpu.limit", "2, 0.5 or 500m"),
         ({"steps": {"train": {"cpu": {"limit": 0}}}}, "steps.train.cpu.limit", "0.001"),

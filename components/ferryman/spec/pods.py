@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ferryman.spec.blocks import Block
-from ferryman.spec.units import Duration, Memory
+from ferryman.spec.units import Duration, Memory, written_memory
 from ferryman.storage.uri import is_inside
 
 _WORD: Final = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -75,7 +75,10 @@ class Cpu(Block):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.request is not None and self.request > self.limit:
-            raise ValueError(f"received a request of {self.request:g} above the limit of {self.limit:g} processors")
+            raise ValueError(
+                f"received a request of {self.request:g} above the limit of {self.limit:g} processors; "
+                "raise the limit or lower the request"
+            )
         return self
 
 
@@ -91,7 +94,10 @@ class PodMemory(Block):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.request is not None and self.request > self.limit:
-            raise ValueError(f"received a request of {self.request:,} above the limit of {self.limit:,} bytes")
+            raise ValueError(
+                f"received a request of {written_memory(self.request)} above the limit of {written_memory(self.limit)}; "
+                "raise the limit or lower the request"
+            )
         return self
 
 
