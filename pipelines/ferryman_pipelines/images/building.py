@@ -17,7 +17,6 @@ from ferryman_pipelines.images.builder import check_builder, engine_root
 from ferryman_pipelines.images.context import assemble
 from ferryman_pipelines.images.docker import ask
 from ferryman_pipelines.images.lock import GPU_IMAGE, IMAGES, Image, ImageLock, ImageName, read_lock, write_lock
-from ferryman_pipelines.images.locks import stale
 from ferryman_pipelines.images.pins import Pin, check_agreement, read_pins, wanted_pins
 from ferryman_pipelines.images.push import check_registry, push_image
 from ferryman_pipelines.images.source import Source, find_source
@@ -63,7 +62,6 @@ def build_images(wanted: Wanted, home: Path, file: Path, told: Told) -> ImageLoc
     """
     registry = check_registry(wanted.registry) if wanted.registry else None
     source, lock = find_source(), _before(file, told)
-    _check_locks(source)
     pins = _pins(wanted, source)
     check_builder()
     _check_space(home, gpu=not set(wanted.names).isdisjoint(GPU_IMAGE.values()))
@@ -91,13 +89,6 @@ def _before(file: Path, told: Told) -> ImageLock:
     except UsageError as error:
         told(f"begins anew: {error}")
         return ImageLock()
-
-
-def _check_locks(source: Source) -> None:
-    """UsageError when the project asks for something else than what the locks were made of."""
-    old = stale(source.root)
-    if old:
-        raise UsageError(f"components/locks are stale: {'; '.join(old)}; try: ferryman images lock")
 
 
 def _pins(wanted: Wanted, source: Source) -> Pins:
