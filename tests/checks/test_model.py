@@ -164,3 +164,45 @@ def test_a_package_that_is_not_there_stops_only_the_model(shop: Any) -> None:
     checked = shop.check(upto("training"))
     assert "elsewhere" in checked.of("error")[0]
     assert checked.headline("sample") == "it needs a package that can be imported"
+
+
+NETWORK = (
+    "hidden = keras.layers.Concatenate()(list(context.encoded.values()))\n"
+    "return keras.Model(inputs, keras.layers.Dense(len(context.classes), activation='softmax')(hidden))"
+)
+
+
+def own_fit(shop: Any, *lines: str) -> None:
+    """A model of the shop's own with a `fit` of these lines."""
+    own_model(shop, NETWORK)
+    with (shop.folder / "shopcode" / "model.py").open("a") as file:
+        file.write("\n    def fit(self, model, train, validation, context):\n")
+        file.writelines(f"        {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "headline", "notes"),
+    [
+        (["context.report(epoch, {'huber': 3.0 - epoch})"], ", huber 3 then 2", 0),
+        (["context.report(epoch, {'seen': 7.0, 'loss': 3.0 - epoch})"], ", loss 3 then 2", 0),
+        (["context.report(epoch, {})"], ", no number of its own reported", 1),
+        (["pass"], ", no number of its own reported", 1),
+    ],
+)
+def test_a_loop_of_ones_own_may_report_by_any_name_or_not_at_all(
+    shop: Any, lines: list[str], headline: str, notes: int
+) -> None:
+    own_fit(shop, "for epoch in range(context.epochs):", *(f"    {line}" for line in lines))
+    checked = shop.check(upto("training"))
+    assert checked.of("error") == []
+    assert checked.headline("training").endswith(headline)
+    assert sum("Small.fit reports no number" in text for text in checked.of("note")) == notes
+
+
+def test_a_training_step_of_ones_own_need_give_no_loss(shop: Any) -> None:
+    own_model(shop, NETWORK.replace("keras.Model(", "Stepped("))
+    path = shop.folder / "shopcode" / "model.py"
+    step = "class Stepped(keras.Model):\n    def train_step(self, data):\n        return {'penalty': 0.25}\n\n"
+    path.write_text(path.read_text().replace("class Small", f"{step}class Small"))
+    checked = shop.check(upto("training"))
+    assert (checked.of("error"), checked.headline("training").partition(", ")[2]) == ([], "penalty 0.25 then 0.25")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ferryman.artifacts.model_card import FILE, ModelCard
-from ferryman.checks.finding import STEP, Finding, error, from_error, warning
+from ferryman.checks.finding import STEP, Finding, error, from_error, note, warning
 from ferryman.checks.ground import Ground, given
 from ferryman.data.examples import Examples
 from ferryman.data.options import PinnedSource
@@ -18,11 +18,13 @@ from ferryman.data.split import SIDES, hash_order, row_ids
 from ferryman.errors import FerrymanError, StepError
 from ferryman.golden.golden_set import GoldenSet
 from ferryman.models import SavedOptions
+from ferryman.models.user_core import UserCore
 from ferryman.serving.server import START_LIMIT, await_listening, start_server
 from ferryman.spec.pinning import pin_model
 from ferryman.steps.prepare.prepare import write_sides
 from ferryman.steps.prepare.sides import Divided
-from ferryman.steps.train.train import fit_model, plan_of, write_model
+from ferryman.steps.train.fit import LOSS, History
+from ferryman.steps.train.train import Training, fit_model, plan_of, write_model
 
 if TYPE_CHECKING:
     from ferryman.spec import Spec
@@ -76,9 +78,32 @@ def check_training(ground: Ground) -> Iterator[Finding]:
         yield from_error(failure, where, f"a learning rate of {rate / 10:g} or less; see also the features' warnings")
         return
     ground.training = training
-    first, second = (epoch["loss"] for epoch in training.history.epochs)
     weights = sum(int(np.prod(weight.shape)) for weight in training.model.core_model.exported.weights)
-    ground.headline = f"{weights:,} weights, loss {first:.3g} then {second:.3g}"
+    ground.headline = f"{weights:,} weights{_course(training.history)}"
+    yield from _course_findings(spec, training)
+
+
+def _course(history: History) -> str:
+    """How the number that is shown went from the first epoch to the last, e.g. `, loss 0.7 then 0.6`."""
+    name = history.shown
+    values = [epoch[name] for epoch in history.epochs if name in epoch]
+    if not values:
+        return ", no number of its own reported"
+    return f", {name} {values[0]:.3g}" + (f" then {values[-1]:.3g}" if len(values) > 1 else "")
+
+
+def _course_findings(spec: Spec, training: Training) -> Iterator[Finding]:
+    """A loss that runs away; a loop of the user's own that tells nobody how far it is."""
+    core, epochs = training.model.core_model, training.history.epochs
+    if isinstance(core, UserCore) and core.own_loop:
+        if not training.history.shown:
+            what = f"{type(core.author).__name__}.fit reports no number: the live view and the history stay empty"
+            yield note("model", what, 'context.report(epoch, {"loss": loss}) after each epoch')
+        return
+    if len(epochs) < 2 or not all(LOSS in epoch for epoch in epochs):
+        # A training step of the user's own may give other numbers.
+        return
+    first, second = epochs[0][LOSS], epochs[-1][LOSS]
     if second > GREW * max(first, 1.0):
         text = f"received {spec.train.optimizer.learning_rate:g}: the loss grew from {first:.3g} to {second:.3g} in one step"
         advice = f"{spec.train.optimizer.learning_rate / 10:g} or less"

@@ -41,7 +41,12 @@ class Context:
     """Feature -> Keras tensor [n, c] or [n, h, w, c], as the built-in families get it. In `build` only."""
 
     report: Callable[[int, Mapping[str, float]], None] = lambda epoch, numbers: None
-    """Records an epoch, counted from 1, with its numbers by name. In `fit` only."""
+    """Tells how far `fit` is, after each epoch: `report(epoch, {"loss": 0.3})`. In `fit` only.
+
+    Epochs may be counted from 1 or from 0. The names are yours, the numbers finite. The live view draws `loss`, or the
+    first one where none is called so; `history.json` and TensorBoard keep all of them. The validation loss and metrics
+    are measured at each report and stand beside them as `validation_NAME`. A `fit` that reports nothing is fine.
+    """
 
     transform: Function = dict
     """Raw tensors -> device tensors, the inputs of the model. In `endpoints` only."""

@@ -16,7 +16,7 @@ from ferryman.spec.pinning import pin_spec
 from ferryman.steps.prepare.prepare import write_examples
 from ferryman.steps.prepare.rows import Reading
 from ferryman.steps.train.export import save_keras
-from ferryman.steps.train.train import Training, fit_model, model_card, plan_of, write_model
+from ferryman.steps.train.train import Training, fit_model, headline, model_card, plan_of, write_model
 from ferryman.storage.code import pinned_code
 
 pytest.importorskip("tensorflow")
@@ -248,6 +248,35 @@ def test_an_own_loop_reports_its_epochs_and_its_last_weights_count(spec: Path) -
     assert history.best == 3
     assert history.epochs[0]["seen"] == 36
     assert history.epochs[2]["validation_loss"] < history.epochs[0]["validation_loss"]
+
+
+def own_loop(spec: Path, epochs: str, report: str = 'context.report(epoch, {"loss": float(loss)})') -> Training:
+    """What comes of a loop over these epochs."""
+    loop = OWN_LOOP.replace("range(1, 4)", epochs)
+    loop = loop.replace('context.report(epoch, {"loss": float(loss), "seen": len(validation)})', report)
+    broken(spec, MODEL, "\n    def endpoints", loop)
+    broken(spec, MODEL, "Focal(inputs, answer)", "keras.Model(inputs, answer)")
+    broken(spec, MODEL, "        model.gamma = self.options.gamma\n", "")
+    return fitted(spec)[0]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "report", "told"),
+    [
+        ("range(3)", None, "after 3 of 3 epochs"),
+        ("range(1, 3)", None, "after 2 of 2 epochs"),
+        ("(10, 20, 30)", None, "after 30 of 30 epochs"),
+        ("range(3)", "pass", "by its own loop"),
+    ],
+)
+def test_epochs_are_told_right_whatever_a_loop_of_ones_own_counts_from(
+    spec: Path, epochs: str, report: str | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = own_loop(spec, epochs, *([report] if report else []))
+    text = headline(pin_spec(spec, spec.parent / "home"), training)
+    assert re.fullmatch(rf"validation accuracy [0-9.]+ {told} on 132 rows", text)
+    assert "epoch 0/" not in capsys.readouterr().out
+    assert bool(training.history.epochs) == (report is None)
 
 
 def test_an_own_loop_that_reports_no_finite_number_is_refused(spec: Path) -> None:

@@ -45,7 +45,16 @@ class History:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best: int = 0
-    """Epoch whose weights were kept, counted from 1."""
+    """Epoch whose weights were kept, counted from 1; 0 where a loop of the user's own reported none."""
+
+    @property
+    def shown(self) -> str:
+        """The number of an epoch that people are shown first: the loss, or whatever stands first where there is none.
+
+        Empty where an epoch has no numbers of its own.
+        """
+        own = [name for name in (self.epochs or [{}])[-1] if name != "epoch" and not name.startswith("validation_")]
+        return LOSS if LOSS in own else (own or [""])[0]
 
     def document(self) -> dict[str, Any]:
         """As `history.json` holds it."""

@@ -85,7 +85,10 @@ def fitted(spec: Spec, examples: Examples, folder: Path, file: ProgressFile | No
     """
     training = fit_model(spec, examples, folder / "logs", file=file)
     card = write_model(spec, examples, training, folder)
-    facts = {"epochs": len(training.history.epochs), "rows": training.rows}
+    facts = {
+        "epochs": int(training.history.epochs[-1]["epoch"]) if training.history.epochs else 0,
+        "rows": training.rows,
+    }
     scores = {f"validation_{name}": value for name, value in training.scores.items()}
     return Made(card, headline(spec, training), facts, scores)
 
@@ -179,10 +182,11 @@ def headline(spec: Spec, training: Training) -> str:
     """One line for people, e.g. `validation accuracy 0.972 after 15 of 18 epochs on 3,500 rows`."""
     name = SHOWN[spec.task]
     history = training.history
-    return (
-        f"validation {name} {training.scores[name]:,.4g} after {history.best} of {len(history.epochs)} epochs "
-        f"on {training.rows:,} rows"
+    # A loop of one's own may report every tenth epoch, so that they are not to be counted.
+    epochs = (
+        f"after {history.best} of {history.epochs[-1]['epoch']:.0f} epochs" if history.epochs else "by its own loop"
     )
+    return f"validation {name} {training.scores[name]:,.4g} {epochs} on {training.rows:,} rows"
 
 
 def _metrics(spec: Spec) -> list[str]:
