@@ -130,7 +130,8 @@ class GroupProcess:
                 continue
             decided = True
             pause = BUSY if record and _moves(record) else TICK
-            if record:
+            if record and (self._published or _moves(record)):
+                # Where it listens comes first: whoever reads that it serves may ask at once.
                 self._say(describe(record))
 
     def _attend(self, agent: Agent) -> None:

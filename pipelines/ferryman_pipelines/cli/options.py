@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferryman.spec import load_targets
-from ferryman.spec.targets import Target
+from ferryman.spec.targets import Target, Targets
 from ferryman_pipelines.cli.completion import group_names
 
 Assignments = Annotated[
@@ -34,4 +34,9 @@ USUAL_TARGETS = Path("targets.yaml")
 
 def target_named(name: str, file: Path | None) -> Target:
     """The target of the targets file, `targets.yaml` where there is one; UsageError when there is none of that name."""
-    return load_targets(file or (USUAL_TARGETS if USUAL_TARGETS.exists() else None)).named(name)
+    return (load_targets(file) if file else usual_targets()).named(name)
+
+
+def usual_targets() -> Targets:
+    """The targets of `targets.yaml` where there is one, and the built-in ones."""
+    return load_targets(USUAL_TARGETS if USUAL_TARGETS.exists() else None)

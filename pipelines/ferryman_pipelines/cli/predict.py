@@ -46,18 +46,19 @@ def predict(
 
     Example: ferryman predict penguins birds.csv --out answers.csv
     """
-    from ferryman.controller.group import read_endpoints
     from ferryman.serving.client import ServingClient
+    from ferryman_pipelines.cli.groups import starting_server
 
     file, shape = _one(files or [Path("-")]), shape_of(output, out)
     _check_out(out, file)
     folder = home().group(group)
-    record, endpoints = known_group(folder), read_endpoints(folder)
+    record = known_group(folder)
     if record is None:
         raise UnavailableError(
             f"the group {group} in {folder} holds no model; `ferryman run SPEC` releases one, `ferryman serve {group}` serves"
         )
     number = served_version(record, model, version)
+    endpoints = starting_server(folder)
     if endpoints is None:
         raise UnavailableError(f"no server runs the group {group}; start one with `ferryman serve {group}`")
     card_file = version_folder(folder, model, number) / "assets.extra" / "ferryman" / FILE

@@ -34,8 +34,11 @@ def serve(
     Example: ferryman serve --rest-port 9001
     """
     from ferryman.controller.group import GroupProcess, serve_until_stopped
+    from ferryman_pipelines.cli.groups import check_ports, group_to_serve
 
-    folder = home().group(group)
+    place = home()
+    folder = group_to_serve(place, group)
+    check_ports(place, folder, host, (port, rest_port))
     say(f"group {group} in {folder}; Ctrl-C ends it")
     serve_until_stopped(
         GroupProcess(folder, host=host, grpc_port=port, rest_port=rest_port, soak_seconds=soak, told=say)
