@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import own_data
@@ -54,10 +56,25 @@ def test_a_model_of_ones_own_comes_with_its_package_or_not_at_all(user: User) ->
     assert (document["model"]["kind"], document["code"]) == ("my_model.model:MyModel", {"path": "my_model"})
     names = {path.name for path in (user.folder / "my_model").iterdir()}
     assert names == {"__init__.py", "model.py", "test_my_model.py"}
+    check_its_test_can_be_run_as_is_said(user, said.stderr)
     again = user.types("init", "letters.tsv", "--label", "class", "--model", "my_model", "-o", "other.yaml")
     assert again.returncode == 2
     assert "my_model exists already and is left as it is" in again.stderr
     assert not (user.folder / "other.yaml").exists()
+
+
+def check_its_test_can_be_run_as_is_said(user: User, told: str) -> None:
+    """By what `init` printed, and by what stands at the head of the file; collected only, which takes no TensorFlow."""
+    (printed,) = re.findall(
+        r"its test: (\S+/python -m pytest my_model)   \(once before: \S+ -m pip install pytest", told
+    )
+    text = (user.folder / "my_model" / "test_my_model.py").read_text()
+    (written,) = re.findall(r"^Run it, .* with: python (-m pytest my_model)$", text, re.MULTILINE)
+    for words in (printed.split()[1:], written.split()):
+        done = subprocess.run(
+            [user.python, *words, "--collect-only", "-q"], cwd=user.folder, capture_output=True, text=True, check=False
+        )
+        assert "test_the_model_goes_the_whole_road" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,21 @@ def init(
             _create(folder / file, content)
     show(_told(proposal, spec))
     say(f"\n  next: look at {spec}{f' and {folder}/model.py' if folder else ''}, then: {program()} run {spec}")
+    if folder:
+        say(_test_of(folder))
+
+
+def _test_of(folder: Path) -> str:
+    """How the package's test is run."""
+    from ferryman.spec.proposing.user_model import INSTALL, TEST
+
+    return f"  its test: {_with_python(TEST.format(package=folder))}   (once before: {_with_python(INSTALL)})"
+
+
+def _with_python(command: str) -> str:
+    """The command by the Python that lies beside this `ferryman`, where that had to be typed as a path."""
+    beside = Path(program()).with_name("python")
+    return command.replace("python", str(beside), 1) if beside.parent != Path() else command
 
 
 def _checked_name(name: str) -> str:
