@@ -161,6 +161,20 @@ def test_nobody_is_killed_in_the_place_of_a_child_that_has_ended(
     assert killed == []
 
 
+def test_what_tensorflow_says_comes_through_its_own_frames() -> None:
+    frames = "".join(
+        f'  File "/site-packages/keras/src/layer{number}.py", line {number}, in call\n\n' for number in range(30)
+    )
+    text = (
+        "Graph execution error:\n\nDetected at node functional/brand/GatherV2 defined at (most recent call last):\n"
+        f"{frames}indices[0] = 5 is not in [0, 3)\n\t [[{{{{node functional/brand/GatherV2}}}}]] [Op:__inference_f_7]"
+    )
+    said = "Graph execution error: Detected at node functional/brand/GatherV2: indices[0] = 5 is not in [0, 3)"
+    assert process.one_line(RuntimeError(text)) == f"RuntimeError: {said}"
+    eager = "\x1b[1m{{function_node __wrapped__GatherV2}} indices[1] = 5 is not in [0, 3) [Op:GatherV2]\x1b[0m"
+    assert process.one_line(RuntimeError(eager)) == "RuntimeError: indices[1] = 5 is not in [0, 3)"
+
+
 def test_a_long_error_text_is_cut_to_one_line() -> None:
     text = process.one_line(ValueError("first\n" + "x" * 10_000))
     assert text.startswith("ValueError: first x")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from ferryman.errors import FerrymanError, kind_of
 
@@ -60,9 +61,19 @@ def report_error(error: BaseException) -> None:
         Path(path).write_text(json.dumps(document), encoding="utf-8")
 
 
+_NOISE: Final = re.compile(
+    r"""\x1b\[[0-9;]*m                                # colours
+    |\{\{function_node[ ][^}]*\}\} |\[\[\{\{node[ ][^}]*\}\}\]\] |\[Op:[^\]]*\]
+    |^[ ]*File[ ]".*",[ ]line[ ]\d+,[ ]in[ ].*$ |[ ]defined[ ]at[ ]\(most[ ]recent[ ]call[ ]last\)
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+"""What TensorFlow (2.21) puts round the one sentence that says what is wrong: in front of it, up to 3 kB of its frames."""
+
+
 def one_line(error: BaseException, length: int = 600) -> str:
     """The text of `error` in one line of at most `length` characters (TensorFlow's can hold whole arrays)."""
-    text = " ".join(str(error).split())
+    text = " ".join(_NOISE.sub("", str(error)).split())
     if not isinstance(error, FerrymanError):
         text = f"{kind_of(error)}: {text}" if text else kind_of(error)
     return text if len(text) <= length else f"{text[: length - 1]}…"
