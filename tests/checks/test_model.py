@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ferryman.checks import model as checks
 from ferryman.checks.conversion import conversion_findings
 from ferryman.checks.stages import STAGES
 from ferryman.golden.golden_set import GoldenSet
+from ferryman.spec.proposing.user_model import package_files
 
 
 def upto(name: str) -> tuple[Any, ...]:
@@ -206,3 +208,61 @@ def test_a_training_step_of_ones_own_need_give_no_loss(shop: Any) -> None:
     path.write_text(path.read_text().replace("class Small", f"{step}class Small"))
     checked = shop.check(upto("training"))
     assert (checked.of("error"), checked.headline("training").partition(", ")[2]) == ([], "penalty 0.25 then 0.25")
+
+
+def written_package(shop: Any, *wanted: str, task: Literal["class", "number"] = "class") -> None:
+    """The package that `init --model` writes, with these of its examples uncommented; `shop` is a category of the data."""
+    package = shop.folder / "my_model"
+    package.mkdir()
+    for file, content in package_files("my_model", "orders.yaml", task, category="shop", number="price").items():
+        (package / file).write_text(uncommented(content, *wanted) if file == "model.py" else content)
+    shop.spec["code"], shop.spec["model"] = {"path": "my_model"}, {"kind": "my_model.model:MyModel", "units": 5}
+
+
+def uncommented(text: str, *wanted: str) -> str:
+    """Each block of comments uncommented that begins with one of the words, which it must."""
+    for words in wanted:
+        block = re.search(rf"^ *# {re.escape(words)}.*\n(?: *#.*\n)*", text, re.MULTILINE)
+        assert block, words
+        text = text.replace(block[0], re.sub(r"^( *)# ?", r"\1", block[0], flags=re.MULTILINE))
+    return text
+
+
+def as_number(shop: Any) -> None:
+    """The weight is to be predicted."""
+    shop.spec["data"]["label"] = {"kind": "number", "column": "weight"}
+    del shop.spec["data"]["features"]["weight"]
+    shop.spec["gate"] = {"require": [{"metric": "rmse", "at_most": 0.8}]}
+
+
+@pytest.mark.parametrize(
+    "example", [(), ("columns.append(",), ("def fit(",), ("def metrics(", "class Sure("), ("class Log(",)]
+)
+def test_each_example_in_a_written_package_works_once_it_is_uncommented(shop: Any, example: tuple[str, ...]) -> None:
+    written_package(shop, *example)
+    if "class Log(" in example:
+        shop.spec["data"]["features"]["price"] = {"kind": "my_model.model:Log", "reads": "number"}
+    if "class Sure(" in example:
+        shop.spec["gate"]["require"].append({"metric": "my_model.model:Sure", "at_least": 0.3})
+    checked = shop.check(upto("export"))
+    assert checked.of("error") == []
+    weights = int(checked.headline("training").split()[0].replace(",", ""))
+    # price and weight are two numbers, shop and channel are embedded (5 and 4 ids in 4 and 3 numbers), an own embedding
+    # of the shop's 5 ids has 8.
+    more = 5 * 8 + 8 * 5 if "columns.append(" in example else 0
+    assert weights == more + 5 * 4 + 4 * 3 + (2 + 4 + 3) * 5 + 5 + 5 * 2 + 2
+
+
+def test_the_example_of_a_metric_is_one_of_the_labels_task(shop: Any) -> None:
+    as_number(shop)
+    written_package(shop, "def metrics(", "class Typical(", task="number")
+    shop.spec["gate"]["require"].append({"metric": "my_model.model:Typical", "at_most": 2.0})
+    assert shop.check(upto("training")).of("error") == []
+
+
+def test_an_id_beyond_an_embedding_is_told_with_the_sentence_that_matters(shop: Any) -> None:
+    written_package(shop, "columns.append(")
+    path = shop.folder / "my_model" / "model.py"
+    path.write_text(path.read_text().replace('context.sizes["shop"]', "3"))
+    (found,) = shop.check(upto("training")).of("error")
+    assert re.search(r"indices\[\d+\] = [34] is not in \[0, 3\)", found), found

@@ -102,3 +102,16 @@ def test_data_that_are_not_there_are_told(user: User) -> None:
     said = user.types("init", "letter.tsv", "--label", "class")
     assert said.returncode == 4
     assert said.stderr.startswith("ferryman: letter.tsv: there is no file letter.tsv in ")
+
+
+def test_the_examples_of_a_package_fit_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_data.houses(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(app, ["init", "Häuser 2023.csv", "--label", "Preis", "--model", "my_model"])
+    assert said.exit_code == 0, said.stderr
+    text = (tmp_path / "my_model" / "model.py").read_text()
+    features = load_spec(tmp_path / "haeuser-2023.yaml").data.features
+    (category,) = set(re.findall(r'context.sizes\["(\w+)"\]', text))
+    (number,) = re.findall(r"In a spec: `(\w+): \{kind:", text)
+    assert (features[category].kind, features[number].kind) == ("category", "number")
+    assert 'better = "typical_error", "number", "lower"' in text

@@ -81,6 +81,10 @@ class FeatureOptions(Options):
     def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
         """The device tensors that `transform` gives; names start with the feature's name."""
 
+    def sizes(self, name: str, fitted: Fitted) -> dict[str, int]:
+        """Device tensor of ids -> how many ids there are, from 0 on; by default no tensor holds ids."""
+        return {}
+
     def claimed_names(self, name: str) -> list[str]:
         """The names of the device tensors, as far as they are known before anything is fitted."""
         return [spec.name for spec in self.device_specs(name, {})]

@@ -68,6 +68,9 @@ class CategoryOptions(FeatureOptions):
     def device_specs(self, name: str, fitted: Fitted) -> list[TensorSpec]:
         return [TensorSpec(name, "int32")]
 
+    def sizes(self, name: str, fitted: Fitted) -> dict[str, int]:
+        return {name: len(fitted["vocabulary"]) + FIRST}
+
     def transform(self, name: str, fitted: Fitted, raw: Any) -> dict[str, Any]:
         import tensorflow as tf
 
@@ -91,7 +94,7 @@ class CategoryOptions(FeatureOptions):
     def encode(self, name: str, fitted: Fitted, device: Mapping[str, Any]) -> Any:
         import keras
 
-        size = len(fitted["vocabulary"]) + FIRST
+        (size,) = self.sizes(name, fitted).values()
         # Rows of deviation 1, like normalised numbers: what is concatenated shares one scale in int8, and Keras' own
         # default of 0.05 would vanish in it.
         layer = keras.layers.Embedding(

@@ -23,44 +23,48 @@ Function = Callable[[Mapping[str, Any]], dict[str, Any]]
 """From tensors by name to tensors by name, built in the graph of the caller."""
 
 
+# What stands in these docstrings and not below their fields is shown by `help()`.
 @dataclass(frozen=True)
 class Context:
-    """What a model may want to know beside its inputs."""
+    """What a model may want to know beside its inputs.
+
+    task: "class" or "number".
+    classes: class names in the order of the probabilities; empty for numbers.
+    options: the spec's options, an instance of the class's `Options`; also `self.options`.
+    seed, epochs, batch_size: as `train` in the spec says; `fit` may follow them. `check` gives 2 epochs.
+    encoded: in `build`, feature -> Keras tensor [n, c] or [n, h, w, c], as the built-in families get it: numbers
+        normalised, categories embedded, images scaled. Whatever is made of it is a part of the model.
+    sizes: in `build`, category -> how many ids its input has: 0 for missing, 1 for unknown, then one a name of the train
+        split. `keras.layers.Embedding(context.sizes["brand"], 8)(inputs["brand"])` has a row for each.
+    report: in `fit`, tells how far it is, after each epoch: `context.report(epoch, {"loss": 0.3})`. Epochs may be counted
+        from 1 or from 0. The names are yours, the numbers finite. The live view draws `loss`, or the first one where none
+        is called so; `history.json` and TensorBoard keep all. The validation loss and metrics are measured at each report
+        and stand beside them as `validation_NAME`. A `fit` that reports nothing is fine.
+    transform: in `endpoints`, a function from raw tensors by name to device tensors by name, the inputs of the model.
+    """
 
     task: Literal["class", "number"]
     classes: tuple[str, ...]
-    """Class names in the order of the probabilities; empty for numbers."""
-
     options: Any
-    """The spec's options, an instance of the class's `Options`."""
-
     seed: int
     epochs: int
     batch_size: int
     encoded: Mapping[str, Any] = field(default_factory=dict)
-    """Feature -> Keras tensor [n, c] or [n, h, w, c], as the built-in families get it. In `build` only."""
-
+    sizes: Mapping[str, int] = field(default_factory=dict)
     report: Callable[[int, Mapping[str, float]], None] = lambda epoch, numbers: None
-    """Tells how far `fit` is, after each epoch: `report(epoch, {"loss": 0.3})`. In `fit` only.
-
-    Epochs may be counted from 1 or from 0. The names are yours, the numbers finite. The live view draws `loss`, or the
-    first one where none is called so; `history.json` and TensorBoard keep all of them. The validation loss and metrics
-    are measured at each report and stand beside them as `validation_NAME`. A `fit` that reports nothing is fine.
-    """
-
     transform: Function = dict
-    """Raw tensors -> device tensors, the inputs of the model. In `endpoints` only."""
 
 
 @dataclass(frozen=True)
 class FitRows:
-    """The rows of one split as `fit` gets them."""
+    """The rows of one split as `fit` gets them; `len()` of it is their number.
+
+    device: device tensors [n, ...] by name, the inputs of the model.
+    target: class indexes int64 [n], or numbers float32 [n] of mean 0 and deviation 1 over the train split.
+    """
 
     device: Mapping[str, np.ndarray]
-    """Device tensors [n, ...] by name: the inputs of the model."""
-
     target: np.ndarray
-    """Class indexes int64 [n], or numbers float32 [n] of mean 0 and deviation 1 over the train split."""
 
     def __len__(self) -> int:
         return len(self.target)
@@ -93,6 +97,11 @@ class Model(ABC):
     @abstractmethod
     def build(self, inputs: Mapping[str, Any], context: Context) -> Any:
         """A `keras.Model` over `inputs` (Keras inputs by device tensor) with one float32 output.
+
+        `inputs` has for each number NAME, float32 [n] of mean 0 and deviation 1, and with `missing: mean` also
+        NAME_missing (1.0 where it was missing, else 0.0); for each category NAME, int32 [n]: 0 missing, 1 unknown, 2 and
+        more the names, `context.sizes[NAME]` ids in all; for each image NAME, uint8 [n, h, w, c]. `context.encoded` has
+        the same ready for use: normalised, embedded, scaled.
 
         Classes: probabilities [n, k]. Numbers: the label with mean 0 and deviation 1, [n, 1] or [n]; it is scaled back
         to the label's unit outside. A compiled model brings its own loss and optimizer, any other gets those of `train`.

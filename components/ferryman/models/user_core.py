@@ -46,6 +46,8 @@ def build_user_core(
     import keras
 
     inputs, encoded = core_inputs(features, fitted)
+    sizes = {key: size for name, feature in features.items() for key, size in feature.sizes(name, fitted[name]).items()}
+    context = replace(context, sizes=sizes)
     what = f"{type(author).__name__}.build"
     with blaming(author.build, f"{what} fails"):
         model = author.build(dict(inputs), replace(context, encoded=encoded))

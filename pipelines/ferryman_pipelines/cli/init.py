@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,12 +67,19 @@ def init(
     check_size(parse_spec(spec_text(proposal, name, where, command)))
     _create(spec, spec_text(proposal, name, where, command, user))
     if model and folder:
-        for file, content in package_files(model, spec.name).items():
+        for file, content in package_files(model, spec.name, **_examples(proposal)).items():
             _create(folder / file, content)
     show(_told(proposal, spec))
     say(f"\n  next: look at {spec}{f' and {folder}/model.py' if folder else ''}, then: {program()} run {spec}")
     if folder:
         say(_test_of(folder))
+
+
+def _examples(proposal: Proposal) -> dict[str, Any]:
+    """What the package's examples are made of: the label's task, and features of these very data where there are some."""
+    features = {entry.options["kind"]: entry.name for entry in reversed(proposal.features)}
+    known = {"task": proposal.label.kind, **{kind: features.get(kind) for kind in ("category", "number")}}
+    return {word: value for word, value in known.items() if value is not None}
 
 
 def _test_of(folder: Path) -> str:
