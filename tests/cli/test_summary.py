@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from ferryman.artifacts.evidence import OTHER_CHAMPION, Reason, Verdict
 from ferryman.artifacts.fragment import Fragment
 from ferryman.artifacts.record import Outcome, RunRecord
 from ferryman_pipelines.cli.home import Home
@@ -30,6 +31,27 @@ def test_every_outcome_says_what_to_do_next(outcome: str) -> None:
 def test_a_run_that_changed_nothing_says_what_serves_on(outcome: str) -> None:
     assert "version 4 serves on" in told(outcome, {"version": 4})
     assert "nothing serves yet" in told(outcome, None)
+
+
+def held(**reason: Any) -> str:
+    reasons = [Reason(check="champion accuracy", ok=False, text="version 4 cannot be compared with", **reason)]
+    verdict = Verdict(kind="hold", model="d", content="c", reasons=reasons).model_dump()
+    record = RunRecord(run="m-1", name="m", outcome="held", exit_code=3, verdict=verdict)
+    return summary(record, Home(Path("/home")))
+
+
+def test_a_hold_that_no_bound_helps_against_advises_what_does() -> None:
+    said = held(advice=OTHER_CHAMPION)
+    assert "next: undo that change, or release this spec under another name or to another --group, and run it" in said
+    assert "bounds" not in said
+    assert 'promote m-1 --despite-hold --reason "..."' in said
+    assert "the bounds under `gate`" in held()
+
+
+@pytest.mark.parametrize(("code", "words"), [(2, "the spec and the code that it began with"), (4, "the same data")])
+def test_what_has_to_be_mended_is_told_with_why_resuming_does_not_help(code: int, words: str) -> None:
+    record = RunRecord(run="m-1", name="m", outcome="failed", exit_code=code)
+    assert words in summary(record, Home(Path("/home")))
 
 
 def test_what_can_go_on_is_told_with_the_command() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -60,6 +60,10 @@ class OwnMetric(Evidence):
     better: Literal["higher", "lower"]
     relative: bool
     """Whether margins in it are fractions of the reference's value."""
+
+
+OTHER_CHAMPION: Final = "undo that change, or release this spec under another name or to another --group"
+"""What to try where candidate and champion cannot be compared."""
 
 
 class ChampionComparison(Evidence):
@@ -228,6 +232,9 @@ class Reason(Evidence):
     bound: Number | None = None
     text: str
     """A sentence for people with both numbers in it."""
+
+    advice: str = ""
+    """What to try, where neither another bound nor more rows would help."""
 
 
 class Verdict(Evidence):

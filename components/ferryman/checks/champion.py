@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ferryman.artifacts.evidence import Evaluation
+from ferryman.artifacts.evidence import OTHER_CHAMPION, Evaluation
 from ferryman.artifacts.model_card import ModelCard
 from ferryman.artifacts.run_store import RunStore
 from ferryman.checks.finding import HELD, Finding, error
@@ -41,8 +41,7 @@ def check_champion(ground: Ground) -> Iterator[Finding]:
         return
     reason = not_comparable(_candidate(ground, found, champion), champion)
     if reason:
-        advice = "undo that change, or release this spec under another name or to another --group"
-        yield error(where, f"{reason}; the run would be held", advice, HELD)
+        yield error(where, f"{reason}; the run would be held", OTHER_CHAMPION, HELD)
     _learn_from_runs(ground, serves.digest)
 
 

@@ -66,11 +66,23 @@ def table(records: Sequence[RunRecord]) -> str:
 
 
 def _reasons(record: RunRecord) -> list[str]:
+    verdict = _verdict(record)
+    return reason_lines(verdict) if verdict else []
+
+
+def _verdict(record: RunRecord) -> Verdict | None:
     try:
-        return reason_lines(Verdict.model_validate(record.verdict))
+        return Verdict.model_validate(record.verdict)
     except ValidationError:
         # Another hand's, or a newer one's: what cannot be read is not shown.
-        return []
+        return None
+
+
+def _advice(record: RunRecord) -> str:
+    """What to try after a hold: what its reasons advise, else what helps against any bound."""
+    verdict = _verdict(record)
+    advised = [reason.advice for reason in verdict.reasons if reason.advice and not reason.ok] if verdict else []
+    return advised[0] if advised else "change the model or the data, or the bounds under `gate` in the spec"
 
 
 def reason_lines(verdict: Verdict) -> list[str]:
@@ -122,15 +134,19 @@ def _next(record: RunRecord) -> list[str]:
         return [f"  next: {serve:<{len(predict)}}  (serves it here)", f"        {predict}  (asks it)"]
     if record.outcome in {"held", "insufficient"}:
         return [
-            "  next: change the model or the data, or the bounds under `gate` in the spec, and run it again",
+            f"  next: {_advice(record)}, and run it again",
             f'        {ferryman} promote {record.run} --despite-hold --reason "..."   (releases it all the same)',
         ]
     if record.outcome == "nothing_new":
         return ["  next: nothing; another seed, other data or another model would make another candidate"]
     if record.outcome in {"refused", "superseded"}:
         return ["  next: mend what is said above and run the spec again; this release is never tried again by itself"]
-    if record.exit_code in {UsageError.exit_code, DataError.exit_code}:
-        return ["  next: mend what is said above and run the spec again (a resumed run would read the same data)"]
+    again = {
+        UsageError.exit_code: "a resumed run has the spec and the code that it began with",
+        DataError.exit_code: "a resumed run would read the same data",
+    }
+    if record.exit_code in again:
+        return [f"  next: mend what is said above and run the spec again ({again[record.exit_code]})"]
     if record.outcome in {"failed", "interrupted", "running", "rolled_back"}:
         return [f"  next: {ferryman} run --resume {record.run}   (finished steps are not repeated)"]
     if record.outcome == "conflict":

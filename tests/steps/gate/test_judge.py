@@ -176,6 +176,8 @@ def test_a_champion_that_was_not_really_beaten_holds(found: ChampionComparison |
     said = verdict(evaluation(champion=found), serves=SERVES)
     assert said.kind in {"hold", "insufficient"}
     assert text in failing(said)["champion accuracy"]
+    (reason,) = [reason for reason in said.reasons if not reason.ok]
+    assert ("another name" in reason.advice) == ("other classes" in text)
 
 
 def test_what_serves_already_is_nothing_new_whatever_else_is_said() -> None:

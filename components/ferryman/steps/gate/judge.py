@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ferryman.artifacts.evidence import (
+    OTHER_CHAMPION,
     ChampionComparison,
     Conversion,
     Evaluation,
@@ -140,7 +141,8 @@ def _champion(gate: Gate, evaluation: Evaluation, serves: Serving | None) -> Ite
     missing = _no_comparison(found, gate.champion, serves)
     # What is None is said in `missing` already; the type checker wants it said again.
     if missing or found is None or found.difference is None or found.lower is None:
-        yield Reason(check=name, ok=False, bound=bound, text=missing)
+        apart = found is not None and found.not_comparable is not None and found.not_comparable in missing
+        yield Reason(check=name, ok=False, bound=bound, text=missing, advice=OTHER_CHAMPION if apart else "")
     else:
         yield _margin(name, evaluation, found, found.difference, found.lower, bound)
 
