@@ -15,7 +15,9 @@ from ferryman.artifacts.evidence import Rung
 from ferryman.checks import model as checks
 from ferryman.checks.conversion import conversion_findings
 from ferryman.checks.stages import STAGES
+from ferryman.errors import SpecError
 from ferryman.golden.golden_set import GoldenSet
+from ferryman.spec import load_spec
 from ferryman.spec.proposing.user_model import package_files
 
 
@@ -156,6 +158,7 @@ def test_a_mistake_in_code_of_ones_own_is_told_with_file_and_line(shop: Any) -> 
     (found,) = checked.of("error")
     assert found.startswith("shopcode/model.py:7: ")
     assert "hiden" in found
+    assert found.endswith(f"what your code printed is shown by: ferryman --debug check {shop.folder / 'orders.yaml'}")
     assert checked.exit_code == 2
     assert checked.headline("power"), "what does not need the code is looked at all the same"
 
@@ -266,3 +269,15 @@ def test_an_id_beyond_an_embedding_is_told_with_the_sentence_that_matters(shop: 
     path.write_text(path.read_text().replace('context.sizes["shop"]', "3"))
     (found,) = shop.check(upto("training")).of("error")
     assert re.search(r"indices\[\d+\] = [34] is not in \[0, 3\)", found), found
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_classes_that_are_not_in_it(shop: Any) -> None:
+    own_model(shop, "return 1")
+    shop.spec["code"] = {"path": "shopcod"}
+    first, second = shop.check(upto("training")).of("error")
+    assert first == (
+        "code.path: the folder 'shopcod' is not there (paths start at the spec's folder) -> write 'shopcode'"
+    )
+    assert second.startswith("model.kind: received 'shopcode.model:Small'")
+    with pytest.raises(SpecError, match=r"orders.yaml: code.path: the folder 'shopcod' is not there .* 'shopcode'\?"):
+        load_spec(shop.folder / "orders.yaml")

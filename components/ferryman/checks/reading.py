@@ -19,8 +19,8 @@ from ferryman.storage.uri import scheme_of
 
 def check_spec(ground: Ground) -> Iterator[Finding]:
     """Every mistake in the spec; a block `data` without any is used although another block is wrong."""
-    document = read_document(Path(ground.request.spec))
-    draft = draft_from(document)
+    file = Path(ground.request.spec)
+    draft = draft_from(read_document(file), file.parent)
     if ground.request.overrides and draft.spec is not None and not draft.problems:
         draft = draft_from(apply_overrides(draft.spec.document(), ground.request.overrides))
     ground.data = draft.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Final, Literal
 from ferryman.artifacts.evidence import Evidence
 from ferryman.checks.finding import STEP, Finding, error, from_error
 from ferryman.checks.ground import Ground
-from ferryman.errors import FerrymanError
+from ferryman.errors import FerrymanError, UserCodeError
 from ferryman.process import one_line
 
 NEEDS: Final = {
@@ -68,9 +69,15 @@ def run_stages(stages: Sequence[Stage], ground: Ground) -> Iterator[Told]:
 def _findings(stage: Stage, ground: Ground) -> Iterator[Finding]:
     try:
         yield from stage.check(ground)
+    except UserCodeError as failure:
+        yield from_error(failure, advice=f"what your code printed is shown by: {_again(ground)}")
     except FerrymanError as failure:
         yield from_error(failure)
     except Exception as failure:
         # Whatever a model's own code raises; the log keeps the traceback.
         traceback.print_exc()
-        yield error(stage.name, one_line(failure), "see the traceback: ferryman --debug check SPEC", STEP)
+        yield error(stage.name, one_line(failure), f"the traceback, and what your code printed: {_again(ground)}", STEP)
+
+
+def _again(ground: Ground) -> str:
+    return f"ferryman --debug check {shlex.quote(ground.request.spec)}"

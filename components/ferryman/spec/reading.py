@@ -17,6 +17,7 @@ from ferryman.errors import SpecError
 from ferryman.features import RESERVED, check_names
 from ferryman.metrics import METRICS
 from ferryman.problems import Problem, attempt, refusal
+from ferryman.spec.blocks import CodeFolder
 from ferryman.spec.bounds import check_bound, check_margin
 from ferryman.spec.overrides import apply_overrides
 from ferryman.spec.spec import FORMAT, Data, Spec
@@ -30,8 +31,8 @@ def load_spec(path: Path, overrides: Mapping[str, Any] | None = None) -> Spec:
     """The spec in the file `path`, with `overrides` (dotted field -> scalar) merged; SpecError says what is wrong."""
     document = read_document(path)
     if overrides:
-        document = apply_overrides(spec_from(document, str(path)).document(), overrides)
-    return spec_from(document, str(path))
+        document = apply_overrides(spec_from(document, str(path), path.parent).document(), overrides)
+    return spec_from(document, str(path), path.parent)
 
 
 def parse_spec(text: str, file: str = "") -> Spec:
@@ -63,13 +64,13 @@ def _ends(file: BinaryIO) -> bool:
     return not file.read(1)
 
 
-def spec_from(document: Mapping[str, Any], file: str = "") -> Spec:
-    """The typed spec of plain data, with the defaults that depend on the task.
+def spec_from(document: Mapping[str, Any], file: str = "", base: Path | None = None) -> Spec:
+    """The typed spec of plain data, with the defaults that depend on the task; `base` as in `draft_from`.
 
     Raises:
         SpecError: a field is unknown, missing or wrong, or two fields contradict each other; up to five at once.
     """
-    draft = draft_from(document)
+    draft = draft_from(document, base)
     if draft.spec is None or draft.problems:
         raise refusal(draft.problems, file)
     return draft.spec
@@ -88,8 +89,11 @@ class Draft:
     problems: list[Problem]
 
 
-def draft_from(document: Mapping[str, Any]) -> Draft:
-    """The spec of plain data and all its problems at once; none of them is raised."""
+def draft_from(document: Mapping[str, Any], base: Path | None = None) -> Draft:
+    """The spec of plain data and all its problems at once; none of them is raised.
+
+    With `base`, the spec's folder, references into a package that is not there are told as just that.
+    """
     version = document.get("spec")
     if isinstance(version, int) and version > FORMAT:
         newer = f"received {version}; this ferryman reads spec {FORMAT}: a newer one is needed"
@@ -98,7 +102,7 @@ def draft_from(document: Mapping[str, Any]) -> Draft:
         return Draft(None, None, [("spec", f"received {version}, expected the number of the format: {FORMAT}")])
     spec, problems = attempt(Spec, _with_defaults(document))
     if spec is not None:
-        return Draft(spec, spec.data, list(_contradictions(spec)))
+        return Draft(spec, spec.data, list(_contradictions(spec, base)))
     block = document.get("data")
     return Draft(None, attempt(Data, block)[0] if isinstance(block, dict) else None, problems)
 
@@ -173,9 +177,10 @@ def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _contradictions(spec: Spec) -> Iterator[Problem]:
+def _contradictions(spec: Spec, base: Path | None) -> Iterator[Problem]:
     """Fields that are right alone and wrong together."""
     data = spec.data
+    yield from _absent_package(spec, base)
     for name in sorted(RESERVED.keys() & data.features.keys()):
         yield f"data.features.{name}", f"this name belongs to {RESERVED[name]}; choose another"
     yield from _complaint("data.features", partial(check_names, data.features))
@@ -222,6 +227,16 @@ def _wrong_reference(path: str, reference: str, spec: Spec) -> Iterator[Problem]
         )
     elif spec.code.package != package:
         yield path, f"received {reference!r}, expected a class of the package in `code`, {spec.code.package!r}"
+
+
+def _absent_package(spec: Spec, base: Path | None) -> Iterator[Problem]:
+    """That there is no such folder, where the classes of the spec name another package: that one is meant."""
+    if base is None or not isinstance(spec.code, CodeFolder) or (base / spec.code.path).exists():
+        return
+    meant = {package_of(reference) for reference in spec.references.values()} - {spec.code.package}
+    for package in sorted(meant):
+        there = f"; did you mean {package!r}?" if (base / package).is_dir() else ""
+        yield "code.path", f"the folder {spec.code.path!r} is not there (paths start at the spec's folder){there}"
 
 
 def _unknown_metric(path: str, metric: str, task: str) -> Iterator[Problem]:
