@@ -8,19 +8,22 @@ from tempfile import TemporaryDirectory
 from ferryman.artifacts.resolved import check_size
 from ferryman.errors import SpecError
 from ferryman.models import SavedOptions
-from ferryman.spec import Spec
+from ferryman.spec import Spec, load_spec
 from ferryman.spec.pinning import pin_spec
+from ferryman.spec.previewing import preview
 from ferryman_pipelines.cli.home import Home
 
 
 def pinned_spec(path: Path, home: Home) -> Spec:
     """The spec at `path` with its sources and its code copied into the input store and named by digest.
 
-    A saved model is looked at as well, as far as that is quick: what cannot be adopted is refused here.
+    What is quickly known to be wrong is refused here: columns and classes that are not there, a saved model that cannot
+    be adopted.
 
     Raises:
         SpecError: the spec is wrong. DataError, UnavailableError, UsageError: a source or its code cannot be had.
     """
+    preview(load_spec(path), path.resolve().parent)
     pinned = pin_spec(path, home.folder)
     check_size(pinned)
     if isinstance(pinned.model, SavedOptions):
