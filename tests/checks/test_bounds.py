@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,10 @@ from ferryman.metrics.power import Rivals, guessed_rivals, power
 from ferryman.serving.record import GroupRecord, ModelPart, Released, version_folder
 from ferryman.serving.release import Release
 from ferryman.serving.store import EXTRA, KIND
+from ferryman.spec.proposing.proposal import propose
+from ferryman.spec.proposing.source import look_at
+from ferryman.spec.proposing.writing import spec_text
+from ferryman.spec.yaml import read_yaml
 
 
 def bounds(shop: Any, **gate: Any) -> None:
@@ -182,3 +187,14 @@ def test_a_torn_record_of_the_group_is_told(shop: Any) -> None:
     checked = shop.check()
     assert any("is torn" in text for text in checked.of("error"))
     assert checked.exit_code == 7
+
+
+@pytest.mark.parametrize("label", ["sent", "weight"])
+def test_a_proposed_spec_says_of_its_margin_what_check_says_of_it(shop: Any, label: str) -> None:
+    shop.write()
+    data = str(shop.folder / "orders.csv")
+    found = look_at(data, label, shop.home / "cache")
+    text = spec_text(propose(found.survey, found.form, found.label), "orders", data, "ferryman init")
+    (comment,) = re.findall(r"an equally good model is promoted ([\w ]+);", re.sub(r"\n *# *", " ", text))
+    shop.spec = read_yaml(text)
+    assert f"an equally good model is promoted {comment} (estimated)" in shop.check().headline("power")

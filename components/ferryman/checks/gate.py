@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 
@@ -13,16 +12,9 @@ from ferryman.checks.ground import Ground, given
 from ferryman.checks.scan import class_shares
 from ferryman.metrics import METRICS
 from ferryman.metrics.intervals import Z_TWO_SIDED, wilson
-from ferryman.metrics.power import ENOUGH, Rivals, guessed_rivals, margin_for, power, rows_for
+from ferryman.metrics.power import ENOUGH, Rivals, expected_value, guessed_rivals, margin_for, often, power, rows_for
 from ferryman.spec.blocks import Requirement
 from ferryman.spec.spec import Spec
-
-OF_ALLOWED: Final = 0.6
-"""Share of the errors that a requirement allows which a model really makes: the ready specs' models make 0.15 to 0.6."""
-
-USUAL: Final = {"accuracy": 0.9, "macro_f1": 0.85, "r2": 0.5}
-"""What a model is taken to reach where neither a champion nor a requirement says so: low, as a better one differs less
-from its rivals."""
 
 
 def check_requirements(ground: Ground) -> Iterator[Finding]:
@@ -48,9 +40,7 @@ def check_power(ground: Ground) -> Iterator[Finding]:
         return
     rivals = ground.rivals or guessed_rivals(margin.metric, _expected(ground), _shares(ground))
     chance = power(rivals, rows, margin.may_lose)
-    said = (
-        f"with {rows:,} test rows and may_lose {margin.may_lose:g} an equally good model is promoted {_often(chance)}"
-    )
+    said = f"with {rows:,} test rows and may_lose {margin.may_lose:g} an equally good model is promoted {often(chance)}"
     ground.headline = f"{said} ({'measured' if rivals.measured else 'estimated'})"
     if chance >= ENOUGH:
         yield note("gate.champion", said, _tighter(rivals, rows, margin.may_lose, spec))
@@ -120,8 +110,7 @@ def _expected(ground: Ground) -> float:
     metric = spec.gate.champion.metric
     if ground.champion_scores and metric in ground.champion_scores:
         return ground.champion_scores[metric]
-    required = [bound.at_least for bound in spec.gate.require if bound.metric == metric and bound.at_least is not None]
-    return 1 - OF_ALLOWED * (1 - max(required)) if required else USUAL.get(metric, 0.0)
+    return expected_value(metric, {bound.metric: bound.at_least for bound in spec.gate.require})
 
 
 def _shares(ground: Ground) -> list[float]:
@@ -133,7 +122,7 @@ def _more(rivals: Rivals, rows: int, may_lose: float, spec: Spec) -> str:
     needed, margin = rows_for(rivals, may_lose), margin_for(rivals, rows)
     parts = []
     if margin is not None:
-        parts.append(f"`may_lose: {_up(margin):g}`, which these rows support {_often(ENOUGH)}")
+        parts.append(f"`may_lose: {_up(margin):g}`, which these rows support {often(ENOUGH)}")
     if needed is not None:
         test = spec.data.split.test
         parts.append(f"{rounded(needed)} test rows ({rounded(needed / test)} rows in all with test: {test:g})")
@@ -147,14 +136,6 @@ def _tighter(rivals: Rivals, rows: int, may_lose: float, spec: Spec) -> str:
     if needed is None or needed <= rows:
         return ""
     return f"for may_lose {tight:g} you need about {rounded(needed)} test rows"
-
-
-def _often(chance: float) -> str:
-    """A probability as people say it."""
-    tenths = math.floor(chance * 10 + 1e-9)
-    if chance >= 0.99:
-        return "almost always"
-    return f"{tenths} times in 10" if tenths > 1 else "once in 10 times" if tenths else "almost never"
 
 
 def rounded(number: float) -> str:

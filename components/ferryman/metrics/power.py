@@ -7,7 +7,7 @@ models still differ on some rows, so with few rows the bound lies low by chance,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,13 @@ WINDOW: Final = 40
 
 LOSS_SPREAD: Final = 4.0
 """Deviation of a row's difference in log loss, in mean log losses: few rows carry most of it (measured: 1.4 to 5)."""
+
+OF_ALLOWED: Final = 0.6
+"""Share of the errors that a requirement allows which a model really makes: the ready specs' models make 0.15 to 0.6."""
+
+USUAL: Final = {"accuracy": 0.9, "macro_f1": 0.85, "r2": 0.5}
+"""What a model is taken to reach where neither a champion nor a requirement says so: low, as a better one differs less
+from its rivals."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,12 @@ def guessed_rivals(metric: str, value: float, shares: Sequence[float] = (0.5, 0.
         together = (math.sqrt(apart) + ALIKE * math.asin(ALIKE) - 1) * 2 / math.pi
         return Rivals(metric, math.sqrt(math.pi * (1 - 2 / math.pi - together)))
     return Rivals(metric, 2 * math.sqrt(apart) * (1 - min(value, 1.0)))
+
+
+def expected_value(metric: str, required: Mapping[str, float | None]) -> float:
+    """What a model is taken to reach in `metric`, by the least values that are required (metric -> value, if any)."""
+    least = required.get(metric)
+    return USUAL.get(metric, 0.0) if least is None else 1 - OF_ALLOWED * (1 - least)
 
 
 def measured_rivals(metric: str, rows: int, differing: int, difference: float, lower: float) -> Rivals:
@@ -188,3 +201,11 @@ def _bisect(enough: Callable[[float], bool], low: float, high: float, precision:
 
 def _normal(value: float) -> float:
     return 0.5 * math.erfc(-value / math.sqrt(2))
+
+
+def often(chance: float) -> str:
+    """A probability as people say it."""
+    tenths = math.floor(chance * 10 + 1e-9)
+    if chance >= 0.99:
+        return "almost always"
+    return f"{tenths} times in 10" if tenths > 1 else "once in 10 times" if tenths else "almost never"

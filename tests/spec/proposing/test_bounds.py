@@ -8,6 +8,8 @@ import pytest
 from ferryman.metrics.intervals import compare
 from ferryman.metrics.scores import macro_f1, r2
 from ferryman.spec.proposing import bounds
+from ferryman.spec.proposing.gate import converted
+from ferryman.spec.proposing.labels import LabelPlan
 
 
 def answers(right: np.ndarray) -> np.ndarray:
@@ -74,3 +76,12 @@ def test_bounds_can_be_reached() -> None:
     assert bounds.beats_majority_f1(0.99, 2, 9) <= 0.95
     assert bounds.beats_mean(9) <= 0.9
     assert bounds.champion_accuracy(0.5, 9) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [(60, "5 points, 3 of 60 test rows"), (300, "1 point, 3 of 300 test rows"), (5000, "half a point")],
+)
+def test_what_a_conversion_may_lose_is_said_as_it_is_written(rows: int, said: str) -> None:
+    bound = converted(LabelPlan("class", "", False, 5 * rows, 0.5, 2, rows), rows)
+    assert bound.why == f"what the TFLite file may lose: {said}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from ferryman.metrics.power import expected_value, guessed_rivals, often, power
 from ferryman.spec.proposing.bounds import (
     IMBALANCED,
     beats_majority,
@@ -49,13 +51,17 @@ def requirement(label: LabelPlan, rows: int) -> Bound:
 
 def champion(label: LabelPlan, rows: int) -> Bound:
     """What a candidate may lose against what serves."""
-    block, unit = {"metric": "rmse", "may_lose": champion_rmse(rows)}, "a fraction of its error"
+    metric, may_lose, unit = "rmse", champion_rmse(rows), "a fraction of its error"
     if label.kind == "class":
-        block, unit = {"metric": "accuracy", "may_lose": champion_accuracy(label.majority, rows)}, "a share of the rows"
+        metric, may_lose, unit = "accuracy", champion_accuracy(label.majority, rows), "a share of the rows"
+    required = requirement(label, rows).block
+    expected = expected_value(metric, {required["metric"]: required["at_least"]})
+    # As `ferryman check` says it, by the same estimate.
+    chance = often(power(guessed_rivals(metric, expected), rows, may_lose))
     return Bound(
-        block,
-        f"Against what serves then, {unit}: so wide that an equally good model is promoted about nine times in ten on "
-        f"{rows:,} test rows; more rows allow less.",
+        {"metric": metric, "may_lose": may_lose},
+        f"Against what serves then, {unit}: with {rows:,} test rows an equally good model is promoted {chance}; more rows "
+        "allow less.",
     )
 
 
@@ -64,6 +70,6 @@ def converted(label: LabelPlan, rows: int) -> Bound:
     if label.kind == "number":
         return Bound({"metric": "rmse", "may_lose": 0.05}, "what the TFLite file may lose: 5 % of the error")
     lost = converted_accuracy(rows)
-    return Bound(
-        {"metric": "accuracy", "may_lose": lost}, "what the TFLite file may lose: half a point, or 3 test rows"
-    )
+    points = "half a point" if lost == 0.005 else "1 point" if lost == 0.01 else f"{100 * lost:.3g} points"
+    few = f", {math.floor(lost * rows + 1e-9)} of {rows:,} test rows" if lost > 0.005 else ""
+    return Bound({"metric": "accuracy", "may_lose": lost}, f"what the TFLite file may lose: {points}{few}")
