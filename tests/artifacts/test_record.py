@@ -50,6 +50,13 @@ def test_an_orchestrator_that_fails_without_a_failed_step_is_a_failure_with_its_
     assert (record.outcome, record.exit_code, record.reason) == ("failed", 5, "orchestrator: exit code 1")
 
 
+def test_an_interrupted_run_took_until_it_was_interrupted() -> None:
+    end = End(state="INTERRUPTED", reason="SIGINT", at="2026-11-24T12:00:41.500Z")
+    record = merge("r", [fragment("resolve"), fragment("train", "running")], {}, end)
+    assert (record.seconds, record.ended) == (41.5, end.at)
+    assert merge("r", [fragment("resolve")], {}, None).seconds == 0.0
+
+
 def test_an_interruption_is_not_a_failure_of_the_step_that_it_stopped() -> None:
     stopped = fragment("train", "failed", error=Failure(kind="KeyboardInterrupt", text="", exit_code=5))
     record = merge("r", [stopped], {}, End(state="INTERRUPTED", reason="SIGINT", at=AT))

@@ -115,7 +115,8 @@ def merge(
         exit_code=_exit_code(outcome, failed, end),
         reason=_reason(outcome, failed, end),
         started=min((step.started for step in steps), default=str(request.get("created", ""))),
-        ended=max((step.ended for step in steps if step.ended), default=end.at if end else ""),
+        # A step that was at work when the run was interrupted has no end of its own.
+        ended=max([*(step.ended for step in steps if step.ended), end.at if end else ""]),
         spec_sha256=str(resolved.get("spec_sha256", request.get("spec_sha256", ""))),
         resolved_sha256=str(resolved.get("resolved_sha256", "")),
         overrides=_mapping(resolved.get("overrides", request.get("overrides"))),
