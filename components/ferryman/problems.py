@@ -46,7 +46,7 @@ def attempt(model: type[Model], document: Mapping[str, Any]) -> tuple[Model | No
 def refusal(problems: list[Problem], file: str) -> SpecError:
     """The error that tells up to five of the problems; its path is that of the first."""
     (path, message), *others = problems[:SHOWN]
-    more = [f"{path}: {message}" for path, message in others]
+    more = [str(SpecError(path, message, file)) for path, message in others]
     more += [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     return SpecError(path, "\n".join([message, *more]), file)
 

@@ -111,6 +111,10 @@ def test_a_missing_file_says_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes(CONTENT)
     with pytest.raises(DataError, match=rf"^row\.csv: there is no file row\.csv in {tmp_path}; there is rows\.csv$"):
         pin("row.csv", tmp_path, tmp_path / "home")
+    (tmp_path / "notes.md").write_text("x")
+    (tmp_path / "older.csv.gz").write_text("x")
+    with pytest.raises(DataError, match=r"; there is older\.csv\.gz, rows\.csv$"):
+        pin("row.csv", tmp_path, tmp_path / "home")
     with pytest.raises(DataError, match="there is no folder"):
         pin("data/row.csv", tmp_path, tmp_path / "home")
 

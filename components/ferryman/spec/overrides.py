@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ferryman.code.reference import is_reference
@@ -39,7 +39,9 @@ def apply_overrides(document: Mapping[str, Any], overrides: Mapping[str, Any]) -
     changed = copy.deepcopy(dict(document))
     for path, value in overrides.items():
         if not any(path.startswith(f"{block}.") for block in ALLOWED):
-            raise SpecError(path, f"a run may set fields of {', '.join(ALLOWED)} only; write it into the spec")
+            meant = next(_places(changed, path), "")
+            advice = f"did you mean {meant!r}?" if meant else "write it into the spec"
+            raise SpecError(path, f"a run may set fields of {', '.join(ALLOWED)} only; {advice}")
         *parents, field = path.split(".")
         node = _descend(changed, parents, path)
         # Which options a class of the user's own takes is known only where its code is.
@@ -49,6 +51,16 @@ def apply_overrides(document: Mapping[str, Any], overrides: Mapping[str, Any]) -
             raise SpecError(path, "a run may set single values only; write lists and blocks into the spec")
         node[field] = value
     return changed
+
+
+def _places(document: Mapping[str, Any], field: str) -> Iterator[str]:
+    """Where single values of this name stand in the blocks that a run may change, e.g. `train.epochs` for `epochs`."""
+    nodes = [(block, document.get(block)) for block in ALLOWED]
+    for place, node in nodes:
+        if isinstance(node, Mapping):
+            nodes += [(f"{place}.{name}", child) for name, child in node.items()]
+        elif place.endswith(f".{field}"):
+            yield place
 
 
 def _descend(document: dict[str, Any], parents: list[str], path: str) -> dict[str, Any]:

@@ -240,10 +240,26 @@ def _open_local(source: str, path: Path) -> BinaryIO:
         raise DataError(f"{path.absolute()} cannot be read: {error.strerror}", source=source) from error
 
 
+TABLES: Final = frozenset({".csv", ".tsv", ".txt", ".data", ".parquet", ".pq"})
+"""How the names of tables end, compressed or not."""
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is by its name one with rows of data."""
+    path = Path(name)
+    return (Path(path.stem).suffix if path.suffix in {".gz", ".bz2", ".xz"} else path.suffix).lower() in TABLES
+
+
+def looks_like(absent: str, name: str) -> bool:
+    """Whether a file may be meant where another is not there: it ends alike, or both are tables."""
+    return Path(absent).suffix == Path(name).suffix or (is_table(name) and (is_table(absent) or "." not in absent))
+
+
 def _missing(path: Path) -> str:
     folder = path.absolute().parent
     if not folder.is_dir():
         return f"there is no folder {folder}, where the file was expected (paths start at the spec's folder)"
     neighbours = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
-    there = f"; there is {', '.join(neighbours[:5])}" if neighbours else ""
+    alike = [name for name in neighbours if looks_like(path.name, name)]
+    there = f"; there is {', '.join(alike[:5])}" if alike else ""
     return f"there is no file {path.name} in {folder}{there}"
