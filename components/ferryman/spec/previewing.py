@@ -18,7 +18,7 @@ def preview(spec: Spec, base: Path) -> None:
     """Refuse columns and classes that are surely not there; `base` is the spec's folder.
 
     Raises:
-        DataError: a local CSV file has no column of that name.
+        DataError: a local file is not there, or a local CSV file has no column of that name.
         SpecError, UserCodeError: the package in `code` has no such class.
     """
     if isinstance(spec.code, CodeFolder) and (base / spec.code.path).is_dir():
@@ -29,9 +29,11 @@ def preview(spec: Spec, base: Path) -> None:
 
 def _check_columns(data: Data, base: Path) -> None:
     source = data.source
-    if isinstance(source, PinnedSource) or scheme_of(source) or data.format.kind != "csv":
+    if isinstance(source, PinnedSource) or scheme_of(source):
         return
     with open_source(source, base, base) as stream:
+        if data.format.kind != "csv":
+            return
         header = open_table(stream, data.format, source).header
         columns = FeatureColumns(header, data.features, data.format.missing)
         columns.refuse(header.position(data.label.column, "label"))

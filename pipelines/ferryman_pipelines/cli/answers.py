@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import typer
+
 from ferryman.errors import UsageError
 from ferryman.storage.local import make_folder, partial_beside, sync_folder
 
@@ -72,6 +74,14 @@ def written(shape: Shape, out: Path | None) -> Iterator[Callable[[Answers], None
         sync_folder(out.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def shape_named(text: str) -> Shape:
+    """The shape of that name; what is typed after `-o` may be the file that `--out` is for."""
+    if text in {*Shape}:
+        return Shape(text)
+    meant = f"; did you mean --out {text}?" if "." in text or "/" in text else ""
+    raise typer.BadParameter(f"received {text!r}, expected one of {', '.join(Shape)}{meant}")
 
 
 def shape_of(shape: Shape | None, out: Path | None) -> Shape:

@@ -16,7 +16,7 @@ from ferryman.checks.stage import Told
 from ferryman.spec import parse_assignments
 from ferryman_pipelines.cli import output as words
 from ferryman_pipelines.cli.home import home
-from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile, spec_file
 from ferryman_pipelines.cli.output import Format, program, say, show, show_json
 from ferryman_pipelines.cli.target import choose
 from ferryman_pipelines.runners.checking import run_checks
@@ -30,17 +30,18 @@ def check(
     group: ReleaseGroup = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print what was found.")] = Format.text,
 ) -> int:
-    """Try a spec on the first rows, in under a minute: what would go wrong, where, and what to try.
+    """Try a spec on some rows: what would go wrong, and what to try.
 
-    It reads the data, takes two training steps, exports, converts and serves the model, and says whether the test rows
-    can support the bounds under `gate`. Nothing is kept or released. It exits with 0 when nothing stands in the way,
-    2 for a wrong spec, 4 for the data, 5 for the model, 3 when the gate would hold whatever comes of it.
+    In under a minute it reads the data, takes two training steps, exports, converts and serves the model, and says
+    whether the test rows can support the bounds under `gate`. Nothing is kept or released. It exits with 0 when
+    nothing stands in the way, 2 for a wrong spec, 4 for the data, 5 for the model, 3 when the gate would hold
+    whatever comes of it.
 
     Example: ferryman check pipelines/specs/mnist.yaml
     """
     place = home()
     request = Request(
-        spec=str(spec),
+        spec=str(spec_file(spec)),
         overrides=parse_assignments(set_ or []),
         home=str(place.folder),
         group=str(place.group(group or choose(on, targets).target.group)),

@@ -29,7 +29,9 @@ def clean(
     ] = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> None:
-    """Remove what nothing names any more: examples, models and work of old runs, unused inputs, wheels, dead versions.
+    """Remove what no run, release or version names any more.
+
+    That is examples, models and work of old runs, unused inputs, wheels and dead versions.
 
     What serves, what a release that has not ended needs, and what a run at work reads stays. So do the records and
     reports of old runs, unless --older-than says otherwise, and inputs, wheels and torn files younger than a day.

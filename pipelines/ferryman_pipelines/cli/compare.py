@@ -32,7 +32,9 @@ def compare(
     b: Annotated[str, typer.Argument(help="Another run of the same model.", metavar="B")],
     output: Output = Format.text,
 ) -> None:
-    """Two runs of one model side by side: what was asked for, what was measured, what was decided.
+    """Show two runs of one model side by side.
+
+    That is what was asked for, what was measured and what was decided.
 
     Example: ferryman runs compare mnist-20261125-081351-210b last
     """

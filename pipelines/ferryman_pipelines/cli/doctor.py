@@ -15,7 +15,9 @@ from ferryman_pipelines.cli.output import Format, show, show_json
 def doctor(
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print what was found.")] = Format.text,
 ) -> int:
-    """Look whether ferryman can work here: versions, disk, package index, programs, ports, groups and locks.
+    """Look whether ferryman can work here, and how to mend it.
+
+    It looks at versions, disk, package index, programs, ports, groups and locks.
 
     It installs and writes nothing. Exit code 0 when runs can work on this machine (warnings do not count), 7 otherwise.
 

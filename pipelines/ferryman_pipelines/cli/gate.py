@@ -19,6 +19,7 @@ from ferryman.spec import Spec, spec_from
 from ferryman.spec.differences import Difference, differences
 from ferryman.spec.pinning import named_by_digest
 from ferryman.steps.gate.again import Gathered, judge_again
+from ferryman_pipelines.cli.options import spec_file
 from ferryman_pipelines.cli.output import Format, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import reason_lines
@@ -34,14 +35,16 @@ def gate(
     ],
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the verdict.")] = Format.text,
 ) -> int:
-    """Decide again from the evidence of a run, with the bounds of another spec. Nothing is run, written or released.
+    """Decide again from a run's evidence, with the bounds of a spec.
+
+    Nothing is run, written or released.
 
     The exit code is the one that a run with this verdict has: 0 promote, 3 hold, 8 nothing new.
 
     Example: ferryman gate last --spec stricter.yaml
     """
     found = find_run(run)
-    new = _bounds(found, spec)
+    new = _bounds(found, spec_file(spec))
     verdict = judge_again(new.gate, new.convert.required, gathered(found))
     before = read_record(found).verdict or {}
     if output is Format.json:

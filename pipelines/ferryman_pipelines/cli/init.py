@@ -37,7 +37,7 @@ def init(
         typer.Option("--model", help="Also write a package with a model of your own, and its test.", metavar="PACKAGE"),
     ] = None,
 ) -> None:
-    """Write a first spec for a data file, with a comment for each thing that was seen in it.
+    """Write a first spec for a data file, with what was seen in it.
 
     It looks at the first rows, decides what each column is, and leaves out what no model can learn from, with the
     reason. The spec runs as it is; read it, and change it. A file that exists is never overwritten.

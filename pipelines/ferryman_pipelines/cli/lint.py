@@ -51,9 +51,10 @@ def lint(
     rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print what was found.")] = Format.text,
 ) -> int:
-    """Find what KFP's compiler and backend let pass and production finds, in any pipeline that is compiled for KFP v2.
+    """Find in a compiled pipeline what only production would find.
 
-    It runs and changes nothing. Exit code 0 when there is no error (warnings do not count), 2 otherwise.
+    That is what KFP's compiler and backend let pass, in any pipeline that is compiled for KFP v2. It runs and changes
+    nothing. Exit code 0 when there is no error (warnings do not count), 2 otherwise.
 
     Example: ferryman lint pipeline.yaml
     """

@@ -38,7 +38,9 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
 ) -> None:
-    """Print what a run's steps wrote: all of them, each line after the step's name, or one step alone.
+    """Print what a run's steps wrote, or one step alone.
+
+    Of all steps each line stands after the step's name.
 
     Example: ferryman runs logs last train -f
     """

@@ -30,7 +30,6 @@ from ferryman_pipelines.cli import compile as compiling
 
 app = typer.Typer(
     name="ferryman",
-    help="Carries a machine-learning model from raw data to a served model, and checks every hand-over with numbers.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -52,7 +51,12 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Carries a machine-learning model from raw data to a served model, and checks every hand-over with numbers."""
+    """Carries a machine-learning model from raw data to a served model, and checks every hand-over with numbers.
+
+    Example: ferryman run pipelines/specs/mnist.yaml
+
+    With data of your own: ferryman init cars.csv --label price
+    """
     output.debug = debug
 
 

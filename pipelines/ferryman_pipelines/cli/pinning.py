@@ -12,6 +12,7 @@ from ferryman.spec import Spec, load_spec
 from ferryman.spec.pinning import pin_spec
 from ferryman.spec.previewing import preview
 from ferryman_pipelines.cli.home import Home
+from ferryman_pipelines.cli.options import spec_file
 
 
 def pinned_spec(path: Path, home: Home) -> Spec:
@@ -23,7 +24,7 @@ def pinned_spec(path: Path, home: Home) -> Spec:
     Raises:
         SpecError: the spec is wrong. DataError, UnavailableError, UsageError: a source or its code cannot be had.
     """
-    preview(load_spec(path), path.resolve().parent)
+    preview(load_spec(spec_file(path)), path.resolve().parent)
     pinned = pin_spec(path, home.folder)
     check_size(pinned)
     if isinstance(pinned.model, SavedOptions):

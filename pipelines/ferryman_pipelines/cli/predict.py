@@ -14,7 +14,7 @@ import typer
 from ferryman.artifacts.model_card import FILE, ModelCard
 from ferryman.errors import DataError, UnavailableError, UsageError
 from ferryman.serving.record import GroupRecord, known_group, version_folder
-from ferryman_pipelines.cli.answers import Answers, Shape, shape_of, written
+from ferryman_pipelines.cli.answers import Answers, Shape, shape_named, shape_of, written
 from ferryman_pipelines.cli.asking import RawRows, answers_of, raw_batches
 from ferryman_pipelines.cli.completion import group_names, model_names
 from ferryman_pipelines.cli.home import home
@@ -34,14 +34,22 @@ def predict(
     version: Annotated[int | None, typer.Option(help="Ask this version instead of the stable one.")] = None,
     output: Annotated[
         Shape | None,
-        typer.Option("-o", "--output", help="How to write the answers.  [default: by the name of --out, else table]"),
+        typer.Option(
+            "-o",
+            "--output",
+            parser=shape_named,
+            metavar=f"<{'|'.join(Shape)}>",
+            autocompletion=lambda: [*Shape],
+            help="How to write the answers.  [default: by the name of --out, else table]",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the answers go.  [default: stdout]", metavar="FILE")
     ] = None,
 ) -> None:
-    """Ask the running server about rows of a file: the same columns as the raw data, with or without the label.
+    """Ask the running server about the rows of a file.
 
+    They have the same columns as the raw data, with or without the label. A server that is starting is waited for.
     Answers are written as they come, in the order of the rows; --out leaves a whole file or none.
 
     Example: ferryman predict penguins birds.csv --out answers.csv

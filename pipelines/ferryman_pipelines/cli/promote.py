@@ -36,7 +36,9 @@ def promote(
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept on the record.")] = "",
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
-    """Release a model that its run's gate held, or that was rolled back, because a person has a reason to.
+    """Release a model that the gate held or that was rolled back.
+
+    A person has a reason to, and it is kept on the record.
 
     The evidence is verified first, and the server proves the model as in any release; it goes on the run's record.
     A model that a server did not serve, or that answers NaN, is released by nobody.

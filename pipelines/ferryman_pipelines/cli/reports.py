@@ -21,7 +21,7 @@ def open_(
     run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN")],
     output: Output = Format.text,
 ) -> None:
-    """Open a run's reports in the browser, and print where they lie.
+    """Open a run's reports in the browser; print where they lie.
 
     Example: ferryman runs open last
     """

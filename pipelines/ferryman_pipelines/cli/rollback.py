@@ -29,9 +29,10 @@ def rollback(
     group: Annotated[str, typer.Option("--group", help="The serving group.", autocompletion=group_names)] = "local",
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
-    """Go back to the version that served before, whether a server runs at the moment or not.
+    """Go back to the version that served before.
 
-    The model that is left is refused from then on, until a person promotes it again with a reason.
+    That works whether a server runs at the moment or not. The model that is left is refused from then on, until a
+    person promotes it again with a reason.
 
     Example: ferryman rollback mnist --reason "complaints about sevens"
     """

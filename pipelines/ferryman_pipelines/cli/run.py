@@ -15,11 +15,11 @@ from ferryman.artifacts.record import Outcome, RunRecord, read_record
 from ferryman.artifacts.run_store import Run
 from ferryman.artifacts.step import timestamp
 from ferryman.errors import ArtifactError, UsageError
-from ferryman.spec import apply_overrides, parse_assignments, spec_from, spec_sha256
+from ferryman.spec import apply_overrides, load_spec, parse_assignments, spec_from, spec_sha256
 from ferryman.storage.local import atomic_write, create_only
 from ferryman_pipelines.cli.completion import run_ids
 from ferryman_pipelines.cli.home import Home, home
-from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile
+from ferryman_pipelines.cli.options import Assignments, ReleaseGroup, TargetName, TargetsFile, spec_file
 from ferryman_pipelines.cli.output import Format, say, show, show_json
 from ferryman_pipelines.cli.runs import find_run
 from ferryman_pipelines.cli.summary import step_line, summary
@@ -57,7 +57,7 @@ def run(
     ] = False,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to print the result.")] = Format.text,
 ) -> int:
-    """Run a spec's whole pipeline here: from raw data to a checked and released model.
+    """Run a spec's pipeline: from raw data to a released model.
 
     Each step is a process of this environment, or a container with `--on docker` (after `ferryman images build`).
 
@@ -125,9 +125,10 @@ def new_request(
     """Create the folder of a new run with its request and its spec; nothing is created for a spec that is wrong."""
     from ferryman_pipelines.cli.pinning import pinned_spec
 
+    # A wrong override is refused before anything is copied, and again as `resolve` will merge it.
+    load_spec(spec_file(path), overrides)
     reviewed = pinned_spec(path, place)
     document = reviewed.document()
-    # Tried here, so that a wrong override is refused before anything runs; `resolve` merges it again.
     spec_from(apply_overrides(document, overrides), str(path))
     now = datetime.now(UTC)
     while True:

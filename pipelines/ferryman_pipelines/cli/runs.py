@@ -44,7 +44,7 @@ def show_run(
     run: Annotated[str, typer.Argument(help="The run's id, or `last`.", metavar="RUN", autocompletion=run_ids)],
     output: Output = Format.text,
 ) -> None:
-    """Show one run: what was decided and why, what each step came to.
+    """Show one run: what was decided and why, and each step.
 
     Example: ferryman runs show last
     """

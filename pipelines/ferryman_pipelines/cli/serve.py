@@ -27,9 +27,9 @@ def serve(
         float, typer.Option(help="Seconds that the previous version stays loaded after a switch.", min=0)
     ] = 0.0,
 ) -> None:
-    """Serve what was released to a group, in the foreground, until Ctrl-C; rollouts go on meanwhile.
+    """Serve what was released to a group, until Ctrl-C.
 
-    It speaks TensorFlow Serving's gRPC and REST.
+    Rollouts go on meanwhile. It speaks TensorFlow Serving's gRPC and REST.
 
     Example: ferryman serve --rest-port 9001
     """

@@ -7,17 +7,21 @@ from typing import Annotated
 
 import typer
 
+from ferryman_pipelines.cli.options import spec_file
 from ferryman_pipelines.cli.output import guarded, show_json
 
 app = typer.Typer(
-    help="Look at specs and at their format.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="Look at specs and at their format.\n\nExample: ferryman spec show pipelines/specs/mnist.yaml",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 
 
 @app.command("schema")
 @guarded
 def schema() -> None:
-    """Print the JSON Schema of specs, for editors and other programs.
+    """Print the JSON Schema of specs, for editors and programs.
 
     Example: ferryman spec schema > spec.schema.json
     """
@@ -29,10 +33,10 @@ def schema() -> None:
 @app.command("show")
 @guarded
 def show(spec: Annotated[Path, typer.Argument(help="The spec to read.", metavar="SPEC")]) -> None:
-    """Check a spec and print it as JSON with every default written out.
+    """Print a spec as JSON with every default, if it is right.
 
     Example: ferryman spec show pipelines/specs/mnist.yaml
     """
     from ferryman.spec import load_spec
 
-    show_json(load_spec(spec).document())
+    show_json(load_spec(spec_file(spec)).document())
