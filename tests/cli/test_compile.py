@@ -26,7 +26,7 @@ def cluster(folder: Path, *, pushed: bool = True) -> None:
     """A targets file with a cluster whose stores lie in a volume, and a lock of example images."""
     there = f"{folder}/there"
     place = f'{{kind: kubeflow, volumes: [{{claim: ferryman, path: "{there}"}}], run_root: "{there}/runs"'
-    place += f', inputs: "{there}/inputs"}}'
+    place += f', inputs: "{there}/inputs", group: "{there}/groups/a"}}'
     Path(there).mkdir()
     (folder / "targets.yaml").write_text(f"targets: 1\nprod: {place}\n")
     built = {
@@ -79,7 +79,7 @@ def test_what_cannot_be_compiled_is_refused_and_nothing_is_written(
 def test_a_cluster_whose_steps_could_not_keep_their_runs_is_refused(tmp_path: Path) -> None:
     user, spec = User(tmp_path), flowers(tmp_path)
     cluster(tmp_path)
-    place = "prod: {kind: kubeflow, run_root: gs://shop/runs, inputs: gs://shop/inputs}"
+    place = "prod: {kind: kubeflow, run_root: gs://shop/runs, inputs: gs://shop/inputs, group: gs://shop/groups/a}"
     (tmp_path / "bucket.yaml").write_text(f"targets: 1\n{place}\n")
     said = user.types("compile", spec, "--on", "prod", "--targets", "bucket.yaml", "-o", "p.yaml")
     assert (said.returncode, "prod.run_root: received gs://shop/runs" in said.stderr) == (2, True), said.stderr

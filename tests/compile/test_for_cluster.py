@@ -118,7 +118,7 @@ def test_a_clusters_pipeline_needs_no_parameter_and_says_what_each_means(texts: 
         parameters = documents(texts[f"{place}.kfp"])[0]["root"]["inputDefinitions"]["parameters"]
         assert parameters["run_root"]["defaultValue"] == root
         assert all("defaultValue" in parameter and parameter["description"] for parameter in parameters.values())
-    assert parameters["group"]["defaultValue"] == ""
+    assert parameters["group"]["defaultValue"] == "/mnt/ferryman/groups/local"
 
 
 def test_the_portable_form_is_one_document_with_nothing_of_kubernetes(texts: dict[str, str]) -> None:

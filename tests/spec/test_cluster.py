@@ -11,7 +11,7 @@ from ferryman.spec.cluster import DEFAULTS, ClusterTarget
 from ferryman.spec.step_names import STEPS
 from ferryman.spec.targets import targets_from
 
-PLACES = {"kind": "kubeflow", "run_root": "gs://shop/runs", "inputs": "gs://shop/inputs"}
+PLACES = {"kind": "kubeflow", "run_root": "gs://shop/runs", "inputs": "gs://shop/inputs", "group": "gs://shop/groups/a"}
 
 
 def target(**said: Any) -> ClusterTarget:

@@ -37,6 +37,7 @@ PLACES: dict[str, dict[str, Any]] = {
         "volumes": [{"claim": "ferryman", "path": "/mnt/ferryman"}],
         "run_root": "/mnt/ferryman/runs",
         "inputs": "/mnt/ferryman/inputs",
+        "group": "/mnt/ferryman/groups/local",
     },
     "full": {
         "host": "https://kfp.shop.example",

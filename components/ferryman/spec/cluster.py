@@ -125,8 +125,8 @@ class ClusterTarget(Block):
     """The input store: `compile --upload` puts data and code there by content, and pods read them. A `gs://` URI, or a
     path in a volume that is mounted at the same path where people compile."""
 
-    group: PlaceUri | None = None
-    """Folder of the serving group that runs release to, as `run_root`; none by default: they release nowhere."""
+    group: PlaceUri
+    """Folder of the serving group that runs release to, as `run_root`."""
 
     host: Annotated[str, AfterValidator(api_address)] | None = None
     """Address of KFP's API and pipeline UI, e.g. `https://kfp.example.com`; none by default: files can be uploaded by
@@ -167,8 +167,8 @@ class ClusterTarget(Block):
 
     @field_validator("run_root", "inputs", "group")
     @classmethod
-    def _lies_in_a_volume(cls, uri: str | None, info: ValidationInfo) -> str | None:
-        if uri is None or "volumes" not in info.data or scheme_of(uri) not in ("", "file"):
+    def _lies_in_a_volume(cls, uri: str, info: ValidationInfo) -> str:
+        if "volumes" not in info.data or scheme_of(uri) not in ("", "file"):
             return uri
         if volume_of(uri, info.data["volumes"]) is None:
             raise ValueError(

@@ -67,5 +67,5 @@ class Compilation:
         if form is not Form.portable:
             dress, config = kubernetes, dsl.PipelineConfig(ttl_seconds_after_finished=math.ceil(self.target.ttl))
         with dressed(dress(self.target, self.images)):
-            pipeline = train_and_serve(self.spec, self.target.run_root, self.target.group or "", config)
+            pipeline = train_and_serve(self.spec, self.target.run_root, self.target.group, config)
             return documents_of(pipeline, **options)

@@ -18,7 +18,7 @@ def check_places(target: ClusterTarget, name: str) -> None:
         SpecError: its steps could not keep their runs or release. UsageError: its input store is not mounted here.
     """
     for field, uri in (("run_root", target.run_root), ("group", target.group)):
-        if uri and not _is_folder(uri):
+        if not _is_folder(uri):
             raise SpecError(
                 f"{name}.{field}",
                 f"received {uri}, expected a path in one of the target's volumes: the steps of this version keep runs "
