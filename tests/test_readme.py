@@ -6,12 +6,21 @@ import random
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from newcomer import User, ends_well, eventually
+from newcomer import SPECS, User, ends_well, eventually
+
+from ferryman.spec import load_targets
+from ferryman_pipelines.images.lock import Image, ImageLock, ImageName, write_lock
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"`(?:ferryman )((?:runs |spec )?[a-z]+)", README)))
+COMMANDS = sorted(set(re.findall(r"(?:`|^)ferryman ((?:runs |spec |images )?[a-z]+)", README, re.M)))
+
+
+def blocks(language: str, word: str) -> list[str]:
+    """The code blocks of a language in which a word stands."""
+    return [found for found in re.findall(rf"```{language}\n(.*?)```", README, re.S) if word in found]
 
 
 def test_the_readme_names_commands_at_all() -> None:
@@ -32,7 +41,7 @@ def test_the_walk_with_own_data_can_be_typed_as_it_stands(tmp_path: Path) -> Non
         price = 900 * area + (60000 if district == "centre" else 0) + draw.gauss(0, 9000)
         rows.append(f"{area:.1f};{district};{price:.0f}".replace(".", ","))
     (tmp_path / "houses.csv").write_text("\n".join(rows) + "\n")
-    (block,) = [found for found in re.findall(r"```sh\n(.*?)```", README, re.S) if "ferryman init" in found]
+    (block,) = blocks("sh", "ferryman init")
     user = User(tmp_path)
     for line in block.splitlines():
         words = shlex.split(line, comments=True)[1:]
@@ -46,3 +55,30 @@ def test_the_walk_with_own_data_can_be_typed_as_it_stands(tmp_path: Path) -> Non
         assert said.returncode == 0, f"{line}\n{said.stdout}{said.stderr}"
     assert ends_well(server) == 0
     assert len(said.stdout.splitlines()) == 401
+
+
+@pytest.mark.parametrize("block", blocks("yaml", "targets: 1"), ids=["cluster", "here"])
+def test_every_targets_file_of_the_readme_is_one(tmp_path: Path, block: str) -> None:
+    (tmp_path / "targets.yaml").write_text(block)
+    assert set(load_targets(tmp_path / "targets.yaml").root) >= {"local", "docker"}
+
+
+def test_a_pipeline_is_compiled_for_a_cluster_as_the_readme_says(tmp_path: Path) -> None:
+    (targets,) = blocks("yaml", "kind: kubeflow")
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    # Neither a bucket nor a volume of a cluster is here; a folder is.
+    targets = targets.replace("gs://shop-ferryman/inputs", "/ferryman/inputs").replace("/ferryman", str(volume))
+    (tmp_path / "targets.yaml").write_text(targets)
+    reference = f"registry.example.com/team/x@sha256:{'1' * 64}"
+    built = {name: Image(id=f"sha256:{'2' * 64}", reference=reference) for name in get_args(ImageName)}
+    write_lock(tmp_path / "images.lock.json", ImageLock(built=built))
+    (block,) = blocks("sh", "--push")
+    build, *lines = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
+    assert build[:3] == ["images", "build", "--push"]
+    user = User(tmp_path)
+    for words in lines:
+        said = user.types(*(str(SPECS / Path(word).name) if "specs/" in word else word for word in words))
+        assert said.returncode == 0, said.stderr
+    assert said.stdout == "digits.pipeline.yaml: nothing found\n"
+    assert sorted(path.name for path in tmp_path.glob("digits.*")) == ["digits.objects.yaml", "digits.pipeline.yaml"]

@@ -115,8 +115,7 @@ def merge(
         exit_code=_exit_code(outcome, failed, end),
         reason=_reason(outcome, failed, end),
         started=min((step.started for step in steps), default=str(request.get("created", ""))),
-        # A step that was at work when the run was interrupted has no end of its own.
-        ended=max([*(step.ended for step in steps if step.ended), end.at if end else ""]),
+        ended=_ended(steps, outcome, end),
         spec_sha256=str(resolved.get("spec_sha256", request.get("spec_sha256", ""))),
         resolved_sha256=str(resolved.get("resolved_sha256", "")),
         overrides=_mapping(resolved.get("overrides", request.get("overrides"))),
@@ -125,6 +124,14 @@ def merge(
         promotions=list(promotions),
         steps=steps,
     )
+
+
+def _ended(steps: Sequence[Fragment], outcome: Outcome, end: End | None) -> str:
+    """When the last step ended; of an interrupted run, whose step at work need not have said so, when that was seen."""
+    ends = [step.ended for step in steps if step.ended]
+    if end and (outcome == "interrupted" or not ends):
+        ends.append(end.at)
+    return max(ends, default="")
 
 
 def write_record(run: Run) -> RunRecord:
