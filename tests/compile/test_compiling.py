@@ -18,7 +18,7 @@ from ferryman_pipelines.compile.compiling import compile_spec
 @pytest.fixture(scope="module")
 def compiled() -> str:
     """The digits' pipeline for this machine."""
-    return dict(golden_pipelines.compiled())["digits.here"]
+    return golden_pipelines.here("digits")
 
 
 @pytest.fixture(scope="module")

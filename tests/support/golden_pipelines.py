@@ -102,13 +102,18 @@ def compiled() -> Iterator[tuple[str, str]]:
     """Name and text of each: SPEC.here, SPEC.PLACE.FORM; without what differs between patches of KFP."""
     for path in sorted(SPECS.glob("*.yaml")):
         spec = path.stem
-        with tempfile.TemporaryDirectory() as folder:
-            here = Path(folder) / "pipeline.yaml"
-            compile_spec(spec_named(spec), here, path.name)
-            yield f"{spec}.here", neutral(here.read_text(encoding="utf-8"))
+        yield f"{spec}.here", here(spec)
         for where in PLACES:
             for form in Form:
                 yield f"{spec}.{where}.{form}", neutral(compilation(spec, where).text(form))
+
+
+def here(spec: str) -> str:
+    """The pipeline of a ready spec for this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pipeline.yaml"
+        compile_spec(spec_named(spec), file, f"{spec}.yaml")
+        return neutral(file.read_text(encoding="utf-8"))
 
 
 def neutral(text: str) -> str:
