@@ -161,7 +161,7 @@ class Spot(Nodes):
 
 
 class PodOptions(Block):
-    """What one step's pod may use; what is left out is the step's own default (`defaults.py` beside this file)."""
+    """What one step's pod may use; what is left out is the step's own default (`DEFAULTS` in cluster.py)."""
 
     limit: Duration | None = None
     """How long it may take, e.g. `4h`."""
