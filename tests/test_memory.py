@@ -37,9 +37,9 @@ def test_the_counter_is_that_of_the_container(mounts: str, groups: str, file: st
 
 
 def test_the_kills_are_counted(tmp_path: Path) -> None:
-    group = tmp_path / "group"
+    group = tmp_path / "a group"
     group.mkdir()
-    (tmp_path / "mountinfo").write_text(SECOND.replace("/sys/fs/cgroup", str(group)))
+    (tmp_path / "mountinfo").write_text(SECOND.replace("/sys/fs/cgroup", str(group).replace(" ", "\\040")))
     (tmp_path / "cgroup").write_text("0::/\n")
     assert memory_kills(tmp_path) == 0
     (group / "memory.events").write_text("low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -158,7 +159,9 @@ def test_a_mistake_in_code_of_ones_own_is_told_with_file_and_line(shop: Any) -> 
     (found,) = checked.of("error")
     assert found.startswith("shopcode/model.py:7: ")
     assert "hiden" in found
-    assert found.endswith(f"what your code printed is shown by: ferryman --debug check {shop.folder / 'orders.yaml'}")
+    assert found.endswith(
+        f"what your code printed is shown by: ferryman --debug check {shlex.quote(str(shop.folder / 'orders.yaml'))}"
+    )
     assert checked.exit_code == 2
     assert checked.headline("power"), "what does not need the code is looked at all the same"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def test_a_spec_in_which_nothing_stands_in_the_way_goes_its_whole_road(tmp_path:
     assert said.returncode == 0, said.stderr
     assert "nothing stands in the way" in said.stdout
     assert f"next: ferryman run {spec}" in said.stdout.replace(
-        str(Path(sys.executable).with_name("ferryman")), "ferryman"
+        shlex.quote(str(Path(sys.executable).with_name("ferryman"))), "ferryman"
     )
     for stage in ("spec", "data", "split", "power", "training", "export", "conversion", "serving", "cost"):
         assert f"\n  {stage} " in f"\n{said.stderr}"

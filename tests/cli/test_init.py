@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -66,11 +67,11 @@ def test_a_model_of_ones_own_comes_with_its_package_or_not_at_all(user: User) ->
 def check_its_test_can_be_run_as_is_said(user: User, told: str) -> None:
     """By what `init` printed, and by what stands at the head of the file; collected only, which takes no TensorFlow."""
     (printed,) = re.findall(
-        r"its test: (\S+/python -m pytest my_model)   \(once before: \S+ -m pip install pytest", told
+        r"its test: (.+/python'? -m pytest my_model)   \(once before: .+ -m pip install pytest", told
     )
     text = (user.folder / "my_model" / "test_my_model.py").read_text()
     (written,) = re.findall(r"^Run it, .* with: python (-m pytest my_model)$", text, re.MULTILINE)
-    for words in (printed.split()[1:], written.split()):
+    for words in (shlex.split(printed)[1:], written.split()):
         done = subprocess.run(
             [user.python, *words, "--collect-only", "-q"], cwd=user.folder, capture_output=True, text=True, check=False
         )

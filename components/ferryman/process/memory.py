@@ -33,7 +33,8 @@ def counter_file(mounts: str, groups: str) -> Path | None:
     for line in mounts.splitlines():
         # Source: proc(5): root, mount point and options stand fourth to sixth, then optional fields to a single dash.
         place, _, system = line.partition(" - ")
-        root, point = place.split()[3:5]
+        # A blank in a path is written as octal.
+        root, point = (path.replace("\\040", " ") for path in place.split()[3:5])
         kind, _, options = system.split(" ", 2)
         if kind == "cgroup" and "memory" in options.split(",") and root == own.get("memory") != "/":
             return Path(point) / "memory.oom_control"

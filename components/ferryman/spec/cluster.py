@@ -41,7 +41,7 @@ from ferryman.spec.step_names import StepName
 from ferryman.spec.units import Duration
 from ferryman.storage.uri import local_path, scheme_of
 
-PlaceUri = Annotated[str, Field(pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^@\s]*[^@\s/]$")]
+PlaceUri = Annotated[str, Field(pattern=r"^(?:/[^\x00-\x1f]*|[a-z][a-z0-9+.-]*://[^@\s]*)[^@\s/]$")]
 """An absolute path or a URI, without credentials in it."""
 
 

@@ -91,8 +91,8 @@ def _test_of(folder: Path) -> str:
 
 def _with_python(command: str) -> str:
     """The command by the Python that lies beside this `ferryman`, where that had to be typed as a path."""
-    beside = Path(program()).with_name("python")
-    return command.replace("python", str(beside), 1) if beside.parent != Path() else command
+    beside = Path(shlex.split(program())[0]).with_name("python")
+    return command.replace("python", shlex.quote(str(beside)), 1) if beside.parent != Path() else command
 
 
 def _checked_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import traceback
@@ -36,8 +37,8 @@ def program() -> str:
     found = shutil.which("ferryman")
     if found and Path(found).resolve() == called.resolve():
         return "ferryman"
-    # As it was typed: a relative path stays short.
-    return str(called)
+    # As it was typed: a relative path stays short. With a space in it a shell takes it in quotes alone.
+    return shlex.quote(str(called))
 
 
 def say(text: str = "") -> None:
