@@ -73,6 +73,7 @@ def test_what_is_nothing_to_lint_is_said(documents: list[Any], message: str) -> 
         ("a: 1\n---\nb: !!python/object/apply:os.system [ls]", "line 3: the tag"),
         ("root: " + "[" * 60, "nested deeper than 50 levels"),
         ("root: {", "not YAML"),
+        ('apiVersion: v1\nkind: "\\ud800"', "line 2: '\\ud800' has half of a surrogate pair"),
         ("x" * (MAX_BYTES + 1), "received more than 4,000,000 bytes"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from typing import Any
@@ -78,6 +79,10 @@ def test_a_directive_for_yaml_1_1_changes_no_rule() -> None:
     assert read_yaml("%YAML 1.1\n---\na: no\nb: 0123\n") == {"a": "no", "b": 123}
 
 
+def test_what_json_writes_in_two_escapes_is_one_character() -> None:
+    assert read_yaml(json.dumps({"a😀": "b😀ü"})) == {"a😀": "b😀ü"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -99,6 +104,8 @@ def test_a_directive_for_yaml_1_1_changes_no_rule() -> None:
         ("a: 1\nb: [1, 2", "line 2: not YAML: expected ',' or ']'"),
         ("a: b: c", "line 1: not YAML: mapping values are not allowed here"),
         ("\ta: 1", "line 1: not YAML: found character '\\t'"),
+        ('a: 1\nb: "\\ude00\\ud83d"', "line 2: '\\ude00\\ud83d' has half of a surrogate pair"),
+        ('"a\\ud83d": 1', "line 1: 'a\\ud83d' has half of a surrogate pair"),
         ("a: \x00", "not YAML: unacceptable character #x0000"),
         ("x" * (MAX_BYTES + 1), "received more than 1,000,000 bytes"),
     ],

@@ -92,7 +92,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise self._error(event, f"nested deeper than {MAX_DEPTH} levels")
         if kind == "ScalarEvent":
-            return _plain(event.value) if event.style in (None, "") else event.value
+            return _plain(event.value) if event.style in (None, "") else self._text(event)
         if kind == "SequenceStartEvent":
             return self._sequence(depth)
         return self._mapping(depth)
@@ -110,7 +110,7 @@ class _Reader:
             if type(event).__name__ != "ScalarEvent":
                 raise self._error(event, "a key that is no plain text")
             self._value(event, depth)  # for its refusals of tags and anchors
-            key = str(event.value)
+            key = self._text(event)
             if key == "<<":
                 raise self._error(event, "merge keys (<<) are not read; write the values out")
             if key in values:
@@ -118,6 +118,13 @@ class _Reader:
             lines[key] = event.start_mark.line + 1
             values[key] = self._value(next(self._events), depth + 1)
         return values
+
+    def _text(self, event: Any) -> str:
+        """JSON writes what lies beyond 16 bits as two escapes, which belong together."""
+        try:
+            return str(event.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self._error(event, f"{event.value[:60]!a} has half of a surrogate pair, which is no text") from None
 
     def _error(self, event: Any, message: str) -> SpecError:
         return SpecError("", f"line {event.start_mark.line + 1}: {message}", self._file)
