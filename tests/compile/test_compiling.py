@@ -82,3 +82,11 @@ def test_a_place_dresses_every_step_and_only_while_it_compiles(tmp_path: Path) -
     assert images == {step.replace("_", "-"): f"registry.example/{step}@sha256:{'0' * 64}" for step in STEPS}
     assert sorted(seen) == sorted(STEPS)
     assert "registry.example" not in (tmp_path / "plain.yaml").read_text()
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\x07", "\x85", "\u2028", "\udcff"])
+def test_whatever_a_specs_file_is_called_the_comment_that_names_it_stays_one(tmp_path: Path, sign: str) -> None:
+    compile_spec(load_spec(SPECS / "digits.yaml"), tmp_path / "pipeline.yaml", f"my {sign}root: {{}} #ü.yaml")
+    text = (tmp_path / "pipeline.yaml").read_text(encoding="utf-8")
+    assert "the pipeline of my ?root: {} #ü.yaml (spec" in text
+    assert yaml.safe_load(text)["pipelineInfo"]["name"] == "digits"

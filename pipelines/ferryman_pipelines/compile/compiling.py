@@ -48,5 +48,8 @@ def what_it_is(spec: Spec, origin: str) -> str:
 
 
 def short(origin: str) -> str:
-    """A spec's file by its name, without its path: where a spec lies is nobody's business."""
-    return Path(origin).name.replace("\n", " ")
+    """A spec's file by its name, without its path: where a spec lies is nobody's business.
+
+    It stands in comments, which a line's end of any kind would end.
+    """
+    return "".join(sign if sign.isprintable() else "?" for sign in Path(origin).name)
