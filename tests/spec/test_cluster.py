@@ -71,6 +71,22 @@ def test_what_a_step_says_holds_for_it_alone_and_what_the_target_says_for_all() 
         ({"secrets": [{"name": "lake", "env": {"A": "a"}, "mount": "/x"}]}, "secrets.0", "either `env` or `mount`"),
         ({"secrets": [{"name": "Lake", "env": {"A": "a"}}]}, "secrets.0.name", "Lake"),
         ({"secrets": [{"name": "lake", "mount": "etc"}]}, "secrets.0.mount", "etc"),
+        ({"secrets": [{"name": "lake", "mount": "/a/../b"}]}, "secrets.0.mount", "without '..'"),
+        ({"secrets": [{"name": "lake", "mount": "/mnt/"}, {"name": "sea", "mount": "/mnt"}]}, "secrets", "/mnt twice"),
+        (
+            {
+                "volumes": [{"claim": "a", "path": "/a"}, {"claim": "b", "path": "/b"}],
+                "secrets": [{"name": "s", "mount": "/b"}],
+            },
+            "secrets",
+            "received the path /b twice in every pod",
+        ),
+        (
+            {"secrets": [{"name": "lake", "env": {"A": "a", "B": "b"}}, {"name": "sea", "env": {"B": "c"}}]},
+            "secrets",
+            "received the variable B twice in every pod",
+        ),
+        ({"volumes": [{"claim": "a", "path": "/d"}, {"claim": "b", "path": "/d/"}]}, "volumes", "the path /d twice"),
         ({"security": {"user": 0}}, "security.user", "received 0"),
         ({"run_root": "runs"}, "run_root", "runs"),
         ({"run_root": "/data/runs"}, "run_root", "lies in no volume: each pod would have a folder of its own"),

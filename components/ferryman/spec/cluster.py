@@ -12,6 +12,7 @@ prod:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -177,6 +178,20 @@ class ClusterTarget(Block):
             )
         return uri
 
+    @field_validator("volumes")
+    @classmethod
+    def _volumes_lie_apart(cls, volumes: list[Volume]) -> list[Volume]:
+        _expect_once("path", [volume.path for volume in volumes])
+        return volumes
+
+    @field_validator("secrets")
+    @classmethod
+    def _secrets_lie_apart(cls, secrets: list[SecretUse], info: ValidationInfo) -> list[SecretUse]:
+        taken = [volume.path for volume in info.data.get("volumes", [])]
+        _expect_once("path", [*taken, *(secret.mount for secret in secrets if secret.mount)])
+        _expect_once("variable", [variable for secret in secrets for variable in secret.env])
+        return secrets
+
     @field_validator("steps")
     @classmethod
     def _only_training_has_gpus(cls, steps: dict[StepName, PodOptions]) -> dict[StepName, PodOptions]:
@@ -203,6 +218,13 @@ class ClusterTarget(Block):
             selector={key: value for place in places for key, value in place.selector.items()},
             tolerations=[toleration for place in places for toleration in place.tolerations],
         )
+
+
+def _expect_once(what: str, names: list[str]) -> None:
+    """ValueError for a name that is taken twice: Kubernetes refuses the pod, or the last one wins."""
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise ValueError(f"received the {what} {twice[0]} twice in every pod, expected each {what} once")
 
 
 def volume_of(uri: str, volumes: Iterable[Volume]) -> Volume | None:

@@ -192,6 +192,16 @@ class Security(Block):
     """Group id; 0 where volumes belong to the root group, as on OpenShift."""
 
 
+def _mountable(path: str) -> str:
+    inside = PurePosixPath(path)
+    if not inside.is_absolute() or inside == PurePosixPath("/") or ".." in inside.parts or ":" in path:
+        raise ValueError(f"received {path!r}, expected an absolute path without '..' and ':', e.g. /ferryman")
+    return str(inside)
+
+
+MountPath = Annotated[str, AfterValidator(_mountable)]
+
+
 class SecretUse(Block):
     """A Secret of the namespace, by its name; what it holds never stands in a file of ours."""
 
@@ -201,7 +211,7 @@ class SecretUse(Block):
     env: dict[VariableName, SecretKey] = {}
     """Environment variable -> key in the Secret."""
 
-    mount: str | None = Field(default=None, pattern=r"^/[^:\s]+$")
+    mount: MountPath | None = None
     """Folder in the container in which each key is a file."""
 
     optional: bool = False
@@ -214,20 +224,13 @@ class SecretUse(Block):
         return self
 
 
-def _mountable(path: str) -> str:
-    inside = PurePosixPath(path)
-    if not inside.is_absolute() or inside == PurePosixPath("/") or ".." in inside.parts or ":" in path:
-        raise ValueError(f"received {path!r}, expected an absolute path without '..' and ':', e.g. /ferryman")
-    return str(inside)
-
-
 class Volume(Block):
     """A PersistentVolumeClaim of the namespace, mounted in every step's pod."""
 
     claim: ObjectName
     """The claim's name. Steps on several nodes write to it, so its access mode is ReadWriteMany."""
 
-    path: Annotated[str, AfterValidator(_mountable)]
+    path: MountPath
     """Where it is mounted, e.g. `/ferryman`."""
 
     sub_path: str = ""
