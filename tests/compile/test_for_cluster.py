@@ -17,6 +17,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from ferryman.errors import SpecError
 from ferryman.spec.step_names import STEPS
 from ferryman_pipelines.compile.forms import Form
+from ferryman_pipelines.compile.judging import judged
 
 PLACES = tuple(golden_pipelines.PLACES)
 
@@ -201,6 +202,19 @@ def test_a_name_that_no_object_may_have_is_refused_for_objects_alone() -> None:
     assert odd.text(Form.kfp)
     with pytest.raises(SpecError, match=r"digits\.yaml: name: received 'digits-'"):
         odd.text(Form.k8s)
+
+
+def test_a_label_that_looks_like_a_number_is_text_for_every_reader() -> None:
+    made = golden_pipelines.compilation("digits", "plain")
+    odd = {
+        f"l{n}": text
+        for n, text in enumerate(["12e4567", "1e3", "1.5e3", "08", "y", "N", "0o17", "0b11", "1_000", "no", "7", "+.5"])
+    }
+    labelled = replace(made, target=made.target.model_copy(update={"labels": odd}))
+    for form in (Form.kfp, Form.k8s):
+        text = labelled.text(form)
+        assert [text.count(f" {name}: '{value}'\n") for name, value in odd.items()] == [len(STEPS)] * len(odd)
+        assert judged(text, {}) == []
 
 
 def version_name(text: str) -> str:
