@@ -10,7 +10,6 @@ from ferryman.spec import Spec, spec_sha256
 from ferryman.steps.component import Dress, dressed
 from ferryman.storage.local import atomic_write
 from ferryman_pipelines.compile.judging import HERE, judged
-from ferryman_pipelines.compile.quoting import quoted
 
 
 def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step, task: None) -> None:
@@ -39,7 +38,7 @@ def documents_of(pipeline: Any, **options: Any) -> str:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "pipeline.yaml"
         Compiler().compile(pipeline, str(raw), **options)
-        return quoted(raw.read_text(encoding="utf-8"))
+        return raw.read_text(encoding="utf-8")
 
 
 def what_it_is(spec: Spec, origin: str) -> str:

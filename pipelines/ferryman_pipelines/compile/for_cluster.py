@@ -14,6 +14,7 @@ from ferryman.steps.component import dressed
 from ferryman_pipelines.compile.compiling import documents_of, short, what_it_is
 from ferryman_pipelines.compile.forms import HOW, Form
 from ferryman_pipelines.compile.pods import kubernetes, portable
+from ferryman_pipelines.compile.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -68,4 +69,4 @@ class Compilation:
             dress, config = kubernetes, dsl.PipelineConfig(ttl_seconds_after_finished=math.ceil(self.target.ttl))
         with dressed(dress(self.target, self.images)):
             pipeline = train_and_serve(self.spec, self.target.run_root, self.target.group, config)
-            return documents_of(pipeline, **options)
+            return quoted(documents_of(pipeline, **options))
