@@ -76,6 +76,17 @@ def test_what_cannot_be_compiled_is_refused_and_nothing_is_written(
     assert not list((tmp_path / "there").iterdir())
 
 
+def test_what_a_pipeline_is_made_from_is_never_written_over(tmp_path: Path) -> None:
+    user, spec = User(tmp_path), flowers(tmp_path)
+    cluster(tmp_path)
+    (tmp_path / "link.yaml").symlink_to("targets.yaml")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for out in (spec, "link.yaml", "./images.lock.json"):
+        said = user.types("compile", spec, "--on", "prod", "--upload", "-o", out)
+        assert (said.returncode, f"-o {Path(out)}: the pipeline is made from this file" in said.stderr) == (2, True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 def test_a_cluster_whose_steps_could_not_keep_their_runs_is_refused(tmp_path: Path) -> None:
     user, spec = User(tmp_path), flowers(tmp_path)
     cluster(tmp_path)

@@ -11,7 +11,7 @@ import typer
 from ferryman.errors import UsageError
 from ferryman.spec.cluster import ClusterTarget
 from ferryman_pipelines.cli.home import home
-from ferryman_pipelines.cli.options import TargetsFile, target_named
+from ferryman_pipelines.cli.options import USUAL_TARGETS, TargetsFile, target_named
 from ferryman_pipelines.cli.output import say
 from ferryman_pipelines.compile.forms import Form
 from ferryman_pipelines.compile.places import check_places
@@ -52,6 +52,9 @@ def compile_(
 
     if out.exists() and not out.is_file():
         raise UsageError(f"-o {out}: received a folder or a device, expected the name of a file, e.g. pipeline.yaml")
+    for made_from in (spec, targets or USUAL_TARGETS, images):
+        if out.exists() and made_from.exists() and out.samefile(made_from):
+            raise UsageError(f"-o {out}: the pipeline is made from this file; expected another one, e.g. pipeline.yaml")
     if on is None:
         if upload or form is not Form.kfp:
             raise UsageError("--upload and --format are for a cluster of the targets file; try: --on TARGET")
