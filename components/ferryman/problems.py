@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -57,6 +58,11 @@ def nearest(word: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}" if known else ""
 
 
+def without_secret(text: str) -> str:
+    """`text` as a message may show it: logs are read by many, and an address may have a user and password in it."""
+    return re.sub(r"://[^/\s]*@", "://...@", text)
+
+
 def _problems(error: ValidationError, schema: Mapping[str, Any], document: Any) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for problem in error.errors():
@@ -98,6 +104,7 @@ def _child(node: Any, part: int | str) -> Any:
 def _message(problem: dict[str, Any], path: list[str], schema: Mapping[str, Any], document: Any) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     received = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    received = without_secret(received)
     received = f"received {received if len(received) <= 80 else received[:77] + '...'}"
     if kind == "missing":
         return "this field is missing"

@@ -55,6 +55,11 @@ def test_what_is_no_exact_version_is_refused(tmp_path: Path, line: str) -> None:
         read(tmp_path, line)
 
 
+def test_a_refused_line_keeps_its_password(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'--index-url https://\.\.\.@pypi\.example/simple', expected"):
+        read(tmp_path, "--index-url https://me:hunter2@pypi.example/simple")
+
+
 @pytest.mark.parametrize("line", ["numpy==2", "numpy==2 --hash=md5:12", f"numpy==2 --hash=sha256:{FIRST[:-1]}"])
 def test_nothing_is_installed_without_a_hash_to_check(tmp_path: Path, line: str) -> None:
     with pytest.raises(UsageError, match=r"some\.lock: .*hash"):

@@ -92,3 +92,8 @@ def test_a_registry_that_does_not_give_it_back_has_not_got_it(docker: DockerStan
     docker.refuses("pull", "Error response from daemon: manifest unknown")
     with pytest.raises(UnavailableError, match=r"cannot be pushed.*manifest unknown"):
         push(tmp_path)
+
+
+def test_a_refused_registry_keeps_its_password() -> None:
+    with pytest.raises(UsageError, match=r"--push received 'https://\.\.\.@registry\.example/team', expected"):
+        check_registry("https://me:hunter2@registry.example/team")

@@ -94,7 +94,7 @@ def test_what_a_step_says_holds_for_it_alone_and_what_the_target_says_for_all() 
         ({"volumes": [{"claim": "a", "path": "/data"}], "inputs": "/database"}, "inputs", "lies in no volume"),
         ({"volumes": [{"claim": "a", "path": "data"}]}, "volumes.0.path", "an absolute path"),
         ({"volumes": [{"claim": "a", "path": "/data", "sub_path": "../x"}]}, "volumes.0.sub_path", "without '.'"),
-        ({"inputs": "s3://key:secret@host/inputs"}, "inputs", "expected"),
+        ({"inputs": "s3://key:secret@host/inputs"}, "inputs", 'received "s3://...@host/inputs", expected'),
         ({"ttl": "7"}, "ttl", "28d"),
         ({"ttl": "90000d"}, "ttl", "2147483647"),
         ({"steps": {"train": {"spot": {"retries": 11}}}}, "steps.train.spot.retries", "received 11"),

@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ferryman.errors import UsageError
+from ferryman.problems import without_secret
 
 _HASH: Final = re.compile(r"\s--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 
@@ -63,7 +64,8 @@ def _pin(line: str, file: Path) -> Pin:
     except (InvalidRequirement, ValueError):
         exact = ""
     if not exact or exact.endswith("*") or requirement.url or len(requirement.specifier) > 1:
-        raise UsageError(f"{file}: received the line {wanted[:80]!r}, expected NAME==VERSION --hash=sha256:... ({HOW})")
+        line = without_secret(wanted)[:80]
+        raise UsageError(f"{file}: received the line {line!r}, expected NAME==VERSION --hash=sha256:... ({HOW})")
     if not hashes:
         raise UsageError(f"{file}: {wanted[:80]} has no --hash=sha256:..., and nothing is installed unseen ({HOW})")
     return Pin(canonicalize_name(requirement.name), exact, hashes, requirement.marker)

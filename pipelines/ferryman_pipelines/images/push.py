@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ferryman.errors import UnavailableError, UsageError
+from ferryman.problems import without_secret
 from ferryman_pipelines.images.docker import DockerError, ask
 from ferryman_pipelines.images.follow import follow
 from ferryman_pipelines.images.lock import ImageName
@@ -44,7 +45,7 @@ def check_registry(name: str) -> str:
             "without https://" if "://" in name else "Docker Hub is docker.io/NAME; lower-case letters after the host"
         )
         raise UsageError(
-            f"--push received {name!r}, expected a registry's host and a path there, e.g. "
+            f"--push received {without_secret(name)!r}, expected a registry's host and a path there, e.g. "
             f"registry.example.com/team/ferryman ({hint})"
         )
     return found
