@@ -7,7 +7,7 @@ from pathlib import Path
 import golden_pipelines
 import pytest
 
-from ferryman.errors import ArtifactError, UsageError
+from ferryman.errors import ArtifactError, UnavailableError, UsageError
 from ferryman.spec import Spec
 from ferryman.storage.code import pin_code
 from ferryman.storage.inputs import PinnedSource, pin
@@ -72,3 +72,9 @@ def test_an_altered_input_is_found_there_and_here(spec: Spec, tmp_path: Path) ->
     with pytest.raises(ArtifactError, match="is altered"):
         inputs_there(spec, str(tmp_path / "other"), upload=True)
     assert not any(path.name == spec.data.source.sha256 for path in (tmp_path / "other").rglob("*"))
+
+
+def test_a_store_that_takes_nothing_is_named_with_what_it_did_not_take(spec: Spec, tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("no folder")
+    with pytest.raises(UnavailableError, match=r"rows\.csv could not be put into file://.*/store: Not a directory"):
+        inputs_there(spec, str(tmp_path / "store"), upload=True)

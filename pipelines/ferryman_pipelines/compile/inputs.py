@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ferryman.data.options import PinnedSource
-from ferryman.errors import ArtifactError, UsageError
+from ferryman.errors import ArtifactError, UnavailableError, UsageError
 from ferryman.models import SavedOptions
 from ferryman.spec import Spec
 from ferryman.storage.code import PinnedCode
@@ -70,7 +70,11 @@ def _is_there(store: Store, pinned: Pinned) -> bool:
 def _upload(store: Store, pinned: Pinned) -> None:
     source = PinnedSource(name=_name(pinned), uri=pinned.uri, sha256=pinned.sha256)
     with open_pinned(source) as stream:
-        store.create(_path(pinned), stream)
+        try:
+            store.create(_path(pinned), stream)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnavailableError(f"{_name(pinned)} could not be put into {store.uri}: {reason}") from error
     # Read back: what a store acknowledged is not yet what it holds.
     if not _is_there(store, pinned):
         raise ArtifactError(f"{store.uri}/{_path(pinned)}: is missing right after its upload", store.uri)
