@@ -58,9 +58,14 @@ def spec_file(path: Path) -> Path:
 
 def target_named(name: str, file: Path | None) -> Target:
     """The target of the targets file, `targets.yaml` where there is one; UsageError when there is none of that name."""
-    return (load_targets(file) if file else usual_targets()).named(name)
+    return load_targets(targets_file(file)).named(name)
 
 
 def usual_targets() -> Targets:
     """The targets of `targets.yaml` where there is one, and the built-in ones."""
-    return load_targets(USUAL_TARGETS if USUAL_TARGETS.exists() else None)
+    return load_targets(targets_file(None))
+
+
+def targets_file(named: Path | None) -> Path | None:
+    """The targets file that counts: the one that was named, else `targets.yaml` where there is one."""
+    return named or (USUAL_TARGETS if USUAL_TARGETS.exists() else None)

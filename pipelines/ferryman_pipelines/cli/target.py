@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ferryman.errors import UsageError
 from ferryman.spec.targets import DockerTarget, LocalTarget
-from ferryman_pipelines.cli.options import USUAL_TARGETS, target_named
+from ferryman_pipelines.cli.options import target_named, targets_file
 from ferryman_pipelines.images.lock import FILE
 from ferryman_pipelines.runners.engine import containers_on
 from ferryman_pipelines.runners.request import Container
@@ -43,7 +43,7 @@ def choose(name: str, file: Path | None, lock: Path | None = None) -> Choice:
         UsageError: there is no such target, it cannot be run on from here, or its images are not ready.
         UnavailableError: its engine does not answer.
     """
-    file = file or (USUAL_TARGETS if USUAL_TARGETS.exists() else None)
+    file = targets_file(file)
     target = target_named(name, file)
     if isinstance(target, LocalTarget):
         return Choice(name, file, target, Path())

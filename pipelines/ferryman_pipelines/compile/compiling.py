@@ -29,10 +29,7 @@ def compile_spec(spec: Spec, out: Path, origin: str, dress: Dress = lambda step,
 
 
 def documents_of(pipeline: Any, **options: Any) -> str:
-    """KFP's YAML documents of a pipeline; `options` are those of its compiler.
-
-    It must be called where the pipeline was dressed: KFP builds it again to compile it.
-    """
+    """KFP's YAML documents of a pipeline; `options` are those of its compiler."""
     from kfp.compiler import Compiler
 
     with tempfile.TemporaryDirectory() as folder:
