@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from newcomer import eventually
 
-from ferryman.model_server import rest
+from ferryman.model_server.rest import handler as rest
 
 ROWS = np.array([[1, 2], [3, 4.5]], np.float32)
 FIRST, SECOND = [30.0, 75.0], [300.0, 750.0]

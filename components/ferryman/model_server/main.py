@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ferryman.model_server.core import NAMES, Model, Refusal
 from ferryman.model_server.flags import Flags, parse
-from ferryman.model_server.manager import Manager, Settings
+from ferryman.model_server.servables import Servables, Settings
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -52,9 +52,10 @@ def main() -> None:
 
 def serve(flags: Flags) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    from ferryman.model_server.grpc_service import serve_grpc
-    from ferryman.model_server.rest import serve_rest
-    from ferryman.model_server.runtime import SavedModel, version_folder, versions_on_disk
+    from ferryman.model_server.folders import version_folder, versions_on_disk
+    from ferryman.model_server.rest.handler import serve_rest
+    from ferryman.model_server.rpc.services import serve_grpc
+    from ferryman.model_server.runtime.loading import LoadOptions, loader
 
     # Until it serves, a signal ends it at once: a model that is still to come would keep it for ever.
     for number in ENDING:
@@ -66,22 +67,22 @@ def serve(flags: Flags) -> int:
         retry_seconds=flags.load_retry_interval_micros / 1e6,
         any_new_label=flags.allow_version_labels_for_unavailable_models,
     )
-    manager = Manager(settings, SavedModel, versions_on_disk, version_folder)
+    servables = Servables(settings, loader(LoadOptions()), versions_on_disk, version_folder)
     try:
         models = configured(flags)
-        manager.start()
-        _await_models(manager, models)
+        servables.start()
+        _await_models(servables, models)
         # From before the ports listen; a list, because a lock could be held by the very code that a signal interrupts.
         ended: list[int] = []
         for number in ENDING:
             signal.signal(number, lambda number, _: ended.append(number))
         addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
         addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
-        grpc_server = serve_grpc(manager, addresses, flags.grpc_max_threads or 4 * (os.cpu_count() or 1))
-        rest_server = serve_rest(manager, flags.host, flags.rest_api_port) if flags.rest_api_port else None
+        grpc_server = serve_grpc(servables, addresses, flags.grpc_max_threads or 4 * (os.cpu_count() or 1))
+        rest_server = serve_rest(servables, flags.host, flags.rest_api_port) if flags.rest_api_port else None
     except (Refusal, RuntimeError, OSError, ValueError) as error:
         print(f"Failed to start server. Error: {error}", flush=True)
-        manager.stop()
+        servables.stop()
         return FAILED
     if rest_server:
         threading.Thread(target=rest_server.serve_forever, args=(REST_POLL,), name="rest", daemon=True).start()
@@ -94,14 +95,14 @@ def serve(flags: Flags) -> int:
     grpc_server.stop(grace=5.0).wait()
     if rest_server:
         rest_server.shutdown()
-    manager.stop()
+    servables.stop()
     return 0
 
 
-def _await_models(manager: Manager, models: tuple[Model, ...]) -> None:
+def _await_models(servables: Servables, models: tuple[Model, ...]) -> None:
     """The first reload; at the start the real server names the code, and says servables."""
     try:
-        manager.reload(models)
+        servables.reload(models)
     except Refusal as error:
         text = error.text.replace("model(s) did not become", "servable(s) did not become")
         raise Refusal(error.code, f"{NAMES[error.code]}: {text}") from error
@@ -111,7 +112,7 @@ def configured(flags: Flags) -> tuple[Model, ...]:
     """The models of the start-up file, or the one of --model_name and --model_base_path; ValueError without either."""
     from google.protobuf import text_format
 
-    from ferryman.model_server.grpc_service import models_of
+    from ferryman.model_server.rpc.services import models_of
     from ferryman.serving.protocol import ModelServerConfig
 
     if not flags.model_config_file:

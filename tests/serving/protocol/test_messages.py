@@ -22,6 +22,7 @@ RANGES = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
     FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_SINT64: (-(2**63), 2**63 - 1),
     FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
 }
 SCALARS = {
@@ -50,6 +51,7 @@ def real() -> Any:
     """The pool of the real messages: the package fills protobuf's own."""
     importlib.import_module("tensorflow_serving.apis.prediction_service_pb2")
     importlib.import_module("tensorflow_serving.apis.model_service_pb2")
+    importlib.import_module("tensorflow_serving.apis.prediction_log_pb2")
     return descriptor_pool.Default()
 
 

@@ -15,7 +15,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ferryman.serving.protocol.schema import load
 
-POOL = load(*(Path(__file__).with_name(name) for name in ("error.proto", "tensorflow.proto", "serving.proto")))
+POOL = load(
+    *(Path(__file__).with_name(name) for name in ("error.proto", "tensorflow.proto", "serving.proto", "settings.proto"))
+)
 
 
 def _message(name: str) -> Any:
@@ -29,10 +31,22 @@ def _enum(name: str) -> Any:
 
 TensorProto = _message("tensorflow.TensorProto")
 DataType = _enum("tensorflow.DataType")
+SignatureDef = _message("tensorflow.SignatureDef")
+Example = _message("tensorflow.Example")
 
 ModelSpec = _message("tensorflow.serving.ModelSpec")
 PredictRequest = _message("tensorflow.serving.PredictRequest")
 PredictResponse = _message("tensorflow.serving.PredictResponse")
+Input = _message("tensorflow.serving.Input")
+ClassificationRequest = _message("tensorflow.serving.ClassificationRequest")
+ClassificationResponse = _message("tensorflow.serving.ClassificationResponse")
+ClassificationResult = _message("tensorflow.serving.ClassificationResult")
+RegressionRequest = _message("tensorflow.serving.RegressionRequest")
+RegressionResponse = _message("tensorflow.serving.RegressionResponse")
+RegressionResult = _message("tensorflow.serving.RegressionResult")
+MultiInferenceRequest = _message("tensorflow.serving.MultiInferenceRequest")
+MultiInferenceResponse = _message("tensorflow.serving.MultiInferenceResponse")
+PredictionLog = _message("tensorflow.serving.PredictionLog")
 GetModelMetadataRequest = _message("tensorflow.serving.GetModelMetadataRequest")
 GetModelMetadataResponse = _message("tensorflow.serving.GetModelMetadataResponse")
 SignatureDefMap = _message("tensorflow.serving.SignatureDefMap")
@@ -41,3 +55,6 @@ GetModelStatusResponse = _message("tensorflow.serving.GetModelStatusResponse")
 ModelServerConfig = _message("tensorflow.serving.ModelServerConfig")
 ReloadConfigRequest = _message("tensorflow.serving.ReloadConfigRequest")
 ReloadConfigResponse = _message("tensorflow.serving.ReloadConfigResponse")
+MonitoringConfig = _message("tensorflow.serving.MonitoringConfig")
+SSLConfig = _message("tensorflow.serving.SSLConfig")
+BatchingParameters = _message("tensorflow.serving.BatchingParameters")

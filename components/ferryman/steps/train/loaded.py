@@ -13,7 +13,7 @@ from ferryman.errors import SpecError
 from ferryman.features import FeatureOptions, feed_tensors
 from ferryman.golden.golden_set import GoldenSet, Tensors
 from ferryman.model_server.core import Refusal
-from ferryman.model_server.runtime import SavedModel
+from ferryman.model_server.runtime.saved_model import SavedModel
 from ferryman.models.runtime import quiet_tensorflow
 from ferryman.process import one_line
 from ferryman.steps.train.choose_golden import request_rows, storable

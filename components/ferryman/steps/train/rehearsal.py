@@ -20,7 +20,7 @@ from ferryman.golden.compare import compare
 from ferryman.golden.golden_set import Tensors
 from ferryman.metrics import Metric
 from ferryman.model_server.core import Refusal
-from ferryman.model_server.runtime import SavedModel
+from ferryman.model_server.runtime.saved_model import SavedModel
 from ferryman.models.core import ClassHead
 from ferryman.models.user_core import UserCore
 from ferryman.process import one_line

@@ -1,4 +1,4 @@
-"""The manager with models that load at a word: threads and polls, but no TensorFlow."""
+"""The servables with models that load at a word: threads and polls, but no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from newcomer import eventually
 
 from ferryman.model_server.core import CANCELLED, NOT_FOUND, Model, Policy, Refusal
-from ferryman.model_server.manager import Manager, Settings
-from ferryman.model_server.runtime import version_folder, versions_on_disk
+from ferryman.model_server.folders import version_folder, versions_on_disk
+from ferryman.model_server.servables import Servables, Settings
 
 
 class Loads:
@@ -48,13 +48,13 @@ class Loaded:
 
 
 class Bench:
-    """A manager over a folder of models."""
+    """The servables of a folder of models."""
 
     def __init__(self, root: Path, **settings: Any) -> None:
         self.root, self.loads = root, Loads()
         chosen = Settings(**{"poll_seconds": 0.05, "load_threads": 2, "retry_seconds": 0.02, **settings})
-        self.manager = Manager(chosen, self.loads, versions_on_disk, version_folder)
-        self.manager.start()
+        self.servables = Servables(chosen, self.loads, versions_on_disk, version_folder)
+        self.servables.start()
 
     def model(self, name: str, *versions: int, there: bool = True) -> Model:
         if there:
@@ -67,16 +67,16 @@ class Bench:
         """A reload that runs meanwhile; a test that fails does not wait for it."""
         with ThreadPoolExecutor(1) as pool:
             try:
-                yield pool.submit(self.manager.reload, models)
+                yield pool.submit(self.servables.reload, models)
             except BaseException:
-                self.manager.stop()
+                self.servables.stop()
                 raise
 
     def states(self, name: str) -> dict[int, str]:
-        return {version.number: version.status for version in self.manager.state.of(name)}
+        return {version.number: version.status for version in self.servables.state.of(name)}
 
     def answering(self, name: str) -> str:
-        with self.manager.use(name, None, None) as (_, loaded):
+        with self.servables.use(name, None, None) as (_, loaded):
             return loaded.name  # type: ignore[attr-defined,no-any-return]
 
     def becomes(self, name: str, states: dict[int, str]) -> None:
@@ -95,7 +95,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     for built in benches:
         for held in built.loads.held.values():
             held.set()
-        built.manager.stop()
+        built.servables.stop()
 
 
 def test_a_reload_answers_only_after_its_new_model_can(bench: Callable[..., Bench]) -> None:
@@ -111,9 +111,9 @@ def test_a_reload_answers_only_after_its_new_model_can(bench: Callable[..., Benc
 
 def test_a_new_version_of_a_model_that_is_known_is_not_waited_for(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.manager.reload((one.model("a", 3),))
+    one.servables.reload((one.model("a", 3),))
     one.loads.held["a/4"] = threading.Event()
-    one.manager.reload((one.model("a", 3, 4),))
+    one.servables.reload((one.model("a", 3, 4),))
     assert one.answering("a") == "a/3"
     one.loads.held["a/4"].set()
     one.becomes("a", {3: "AVAILABLE", 4: "AVAILABLE"})
@@ -122,11 +122,11 @@ def test_a_new_version_of_a_model_that_is_known_is_not_waited_for(bench: Callabl
 
 def test_a_version_is_closed_only_when_its_last_request_has_ended(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.manager.reload((one.model("a", 3), one.model("b", 8)))
-    with one.manager.use("a", 3, None):
-        one.manager.reload((one.model("b", 8),))
+    one.servables.reload((one.model("a", 3), one.model("b", 8)))
+    with one.servables.use("a", 3, None):
+        one.servables.reload((one.model("b", 8),))
         one.becomes("a", {3: "UNLOADING"})
-        with pytest.raises(Refusal, match=r"Specific\(a, 3\)"), one.manager.use("a", 3, None):
+        with pytest.raises(Refusal, match=r"Specific\(a, 3\)"), one.servables.use("a", 3, None):
             pass
         assert one.loads.closed == []
     one.becomes("a", {3: "END"})
@@ -137,7 +137,7 @@ def test_a_version_is_closed_only_when_its_last_request_has_ended(bench: Callabl
 def test_a_load_is_tried_again_as_often_as_the_flag_says(bench: Callable[..., Bench]) -> None:
     one = bench(max_retries=2)
     one.loads.fail = {"a/3": 2}
-    one.manager.reload((one.model("a", 3),))
+    one.servables.reload((one.model("a", 3),))
     assert one.loads.attempts == ["a/3"] * 3
     assert one.states("a") == {3: "AVAILABLE"}
 
@@ -146,9 +146,9 @@ def test_a_load_that_failed_for_good_is_not_tried_again_by_later_polls(bench: Ca
     one = bench(max_retries=1)
     one.loads.fail = {"a/3": 2}
     with pytest.raises(Refusal, match=r"^1 model\(s\) did not become available: .*NOT_FOUND: a/3 is broken"):
-        one.manager.reload((one.model("a", 3),))
+        one.servables.reload((one.model("a", 3),))
     # Another model's load proves that polls went on.
-    one.manager.reload((one.model("a", 3), one.model("b", 8)))
+    one.servables.reload((one.model("a", 3), one.model("b", 8)))
     assert one.loads.attempts == ["a/3", "a/3", "b/8"]
     assert one.states("a") == {3: "END"}
 
@@ -156,24 +156,24 @@ def test_a_load_that_failed_for_good_is_not_tried_again_by_later_polls(bench: Ca
 def test_a_failed_version_is_tried_anew_after_a_reload_without_it(bench: Callable[..., Bench]) -> None:
     one = bench(max_retries=0)
     one.loads.fail = {"a/4": 1}
-    one.manager.reload((one.model("a", 3),))
-    one.manager.reload((one.model("a", 3, 4),))
+    one.servables.reload((one.model("a", 3),))
+    one.servables.reload((one.model("a", 3, 4),))
     one.becomes("a", {3: "AVAILABLE", 4: "END"})
-    one.manager.reload((one.model("a", 3),))
-    eventually(lambda: not one.manager.state.version("a", 4).aspired, 15)  # type: ignore[union-attr]
-    one.manager.reload((one.model("a", 3, 4),))
+    one.servables.reload((one.model("a", 3),))
+    eventually(lambda: not one.servables.state.version("a", 4).aspired, 15)  # type: ignore[union-attr]
+    one.servables.reload((one.model("a", 3, 4),))
     one.becomes("a", {3: "AVAILABLE", 4: "AVAILABLE"})
 
 
 def test_a_version_that_is_dropped_stops_being_retried_and_ends_cancelled(bench: Callable[..., Bench]) -> None:
     one = bench(max_retries=1000)
     one.loads.fail = {"a/4": 1000}
-    one.manager.reload((one.model("a", 3),))
-    one.manager.reload((one.model("a", 3, 4),))
+    one.servables.reload((one.model("a", 3),))
+    one.servables.reload((one.model("a", 3, 4),))
     one.becomes("a", {3: "AVAILABLE", 4: "LOADING"})
-    one.manager.reload((one.model("a", 3),))
+    one.servables.reload((one.model("a", 3),))
     one.becomes("a", {3: "AVAILABLE", 4: "END"})
-    ended = one.manager.state.version("a", 4)
+    ended = one.servables.state.version("a", 4)
     assert ended is not None
     assert (ended.code, ended.message) == (CANCELLED, "Loading of servable cancelled")
 
@@ -197,10 +197,10 @@ def test_only_a_server_with_load_threads_loads_others_beside_a_slow_load(
 
 def test_a_missing_base_path_stops_the_discovery_of_all_models_until_it_is_there(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.manager.reload((one.model("b", 8),))
+    one.servables.reload((one.model("b", 8),))
     with one.reloading(one.model("a", 3, there=False), one.model("b", 8, 9)) as reload:
-        polls = one.manager._polled_at
-        eventually(lambda: one.manager._polled_at > polls + 0.2, 15)
+        polls = one.servables._polled_at
+        eventually(lambda: one.servables._polled_at > polls + 0.2, 15)
         assert not reload.done()
         assert one.states("b") == {8: "AVAILABLE"}
         one.model("a", 3)
@@ -210,12 +210,12 @@ def test_a_missing_base_path_stops_the_discovery_of_all_models_until_it_is_there
 
 def test_a_base_path_that_vanishes_whole_unloads_nothing_but_a_version_alone_goes(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.manager.reload((one.model("a", 3, 4),))
+    one.servables.reload((one.model("a", 3, 4),))
     one.becomes("a", {3: "AVAILABLE", 4: "AVAILABLE"})
     base = one.root / "a"
     base.rename(one.root / "aside")
-    polls = one.manager._polled_at
-    eventually(lambda: one.manager._polled_at > polls + 0.2, 15)
+    polls = one.servables._polled_at
+    eventually(lambda: one.servables._polled_at > polls + 0.2, 15)
     assert one.answering("a") == "a/4"
     (one.root / "aside").rename(base)
     (base / "4").rmdir()

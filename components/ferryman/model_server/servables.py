@@ -10,22 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ferryman.model_server import core
 from ferryman.model_server.core import Action, Model, Refusal, State
+from ferryman.model_server.runtime.servable import Servable
 
 log = logging.getLogger("ferryman.model_server")
 
 TICK = 0.1
 """Seconds between two looks at the state; the real manager's interval."""
-
-
-class Loaded(Protocol):
-    """A loaded version."""
-
-    def close(self) -> None:
-        """Free it."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +37,20 @@ class Settings:
     """Whether a label that is new to the server may point at a version that is not available."""
 
 
-class Manager:
+class Servables:
     """Versions of several models behind one lock; `load` and `listing` are injected."""
 
     def __init__(
         self,
         settings: Settings,
-        load: Callable[[Path], Loaded],
+        load: Callable[[Path], Servable],
         listing: Callable[[str], list[int] | None],
         folder: Callable[[str, int], Path],
     ) -> None:
         self.settings = settings
         self._load, self._listing, self._folder = load, listing, folder
         self._state = State()
-        self._loaded: dict[tuple[str, int], Loaded] = {}
+        self._loaded: dict[tuple[str, int], Servable] = {}
         self._users: dict[tuple[str, int], int] = {}
         self._changed = threading.Condition()
         self._reloads = threading.Lock()
@@ -105,7 +98,7 @@ class Manager:
                 raise Refusal(core.UNKNOWN, f"{len(failed)} model(s) did not become available: {{{listed}}}")
 
     @contextmanager
-    def use(self, name: str, number: int | None, label: str | None) -> Iterator[tuple[int, Loaded]]:
+    def use(self, name: str, number: int | None, label: str | None) -> Iterator[tuple[int, Servable]]:
         """The version that a request goes to; it is not unloaded before the request ends."""
         with self._changed:
             version = core.resolve(self._state, name, number, label)

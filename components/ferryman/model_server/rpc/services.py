@@ -11,8 +11,8 @@ import grpc
 
 from ferryman.model_server import core
 from ferryman.model_server.core import Model, Policy, Refusal
-from ferryman.model_server.manager import Manager
-from ferryman.model_server.runtime import DEFAULT_SIGNATURE
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
+from ferryman.model_server.servables import Servables
 from ferryman.serving.protocol import (
     GetModelMetadataResponse,
     GetModelStatusResponse,
@@ -55,22 +55,37 @@ def answered(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any
 class PredictionService:
     """Predict and GetModelMetadata; the rest is UNIMPLEMENTED."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, servables: Servables) -> None:
+        self._servables = servables
 
     @answered
     def Predict(self, request: Any) -> Any:
         """`predict_impl.cc`, `predict_util.cc`."""
         name, number, label = spec_of(request)
         inputs = {alias: from_proto(proto) for alias, proto in request.inputs.items()}
-        with self._manager.use(name, number, label) as (version, model):
-            outputs = model.run(request.model_spec.signature_name, inputs, list(request.output_filter))  # type: ignore[attr-defined]
+        with self._servables.use(name, number, label) as (version, model):
+            outputs = model.run(request.model_spec.signature_name, inputs, list(request.output_filter))
         response = PredictResponse()
         _fill(response.model_spec, name, version)
         response.model_spec.signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         for alias, array in outputs.items():
             response.outputs[alias].CopyFrom(to_proto(array, listed=True))
         return response
+
+    @answered
+    def Classify(self, request: Any) -> Any:
+        """`classification_service.cc`."""
+        raise Refusal(12, "Classify is not served by this server yet; use Predict")
+
+    @answered
+    def Regress(self, request: Any) -> Any:
+        """`regression_service.cc`."""
+        raise Refusal(12, "Regress is not served by this server yet; use Predict")
+
+    @answered
+    def MultiInference(self, request: Any) -> Any:
+        """`multi_inference.cc`."""
+        raise Refusal(12, "MultiInference is not served by this server yet; use Predict")
 
     @answered
     def GetModelMetadata(self, request: Any) -> Any:
@@ -83,22 +98,19 @@ class PredictionService:
             if field != "signature_def":
                 raise Refusal(core.INVALID_ARGUMENT, f"Metadata field {field} is not supported")
         name, number, label = spec_of(request)
-        with self._manager.use(name, number, label) as (version, model):
-            signatures = model.meta_graph.signature_def  # type: ignore[attr-defined]
+        with self._servables.use(name, number, label) as (version, model):
+            signature_defs = model.signature_defs
         response = GetModelMetadataResponse()
         _fill(response.model_spec, name, version)
-        found = SignatureDefMap()
-        for key, definition in signatures.items():
-            found.signature_def[key].ParseFromString(definition.SerializeToString())
-        response.metadata["signature_def"].Pack(found)
+        response.metadata["signature_def"].Pack(SignatureDefMap.FromString(signature_defs))
         return response
 
 
 class ModelService:
     """GetModelStatus and HandleReloadConfigRequest."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, servables: Servables) -> None:
+        self._servables = servables
 
     @answered
     def GetModelStatus(self, request: Any) -> Any:
@@ -107,7 +119,7 @@ class ModelService:
             raise Refusal(core.INVALID_ARGUMENT, "Missing ModelSpec")
         number = request.model_spec.version.value if request.model_spec.HasField("version") else None
         response = GetModelStatusResponse()
-        for version in core.status(self._manager.state, request.model_spec.name, number):
+        for version in core.status(self._servables.state, request.model_spec.name, number):
             entry = response.model_version_status.add(version=version.number, state=STATES[version.status])
             entry.status.error_code = version.code
             entry.status.error_message = version.message
@@ -125,7 +137,7 @@ class ModelService:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported",
             )
-        self._manager.reload(models_of(request.config))
+        self._servables.reload(models_of(request.config))
         return ReloadConfigResponse()
 
 
@@ -162,7 +174,7 @@ def models_of(config: Any) -> tuple[Model, ...]:
     return tuple(models)
 
 
-def serve_grpc(manager: Manager, addresses: list[str], threads: int) -> grpc.Server:
+def serve_grpc(servables: Servables, addresses: list[str], threads: int) -> grpc.Server:
     """A started gRPC server at `addresses` (`host:port` or `unix:PATH`); RuntimeError when one cannot be bound."""
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
@@ -174,7 +186,7 @@ def serve_grpc(manager: Manager, addresses: list[str], threads: int) -> grpc.Ser
         ],
     )
     server.add_generic_rpc_handlers(
-        (handler(PREDICTION, PredictionService(manager)), handler(MODELS, ModelService(manager)))
+        (handler(PREDICTION, PredictionService(servables)), handler(MODELS, ModelService(servables)))
     )
     for address in addresses:
         if not server.add_insecure_port(address):

@@ -16,8 +16,9 @@ import numpy as np
 
 from ferryman.model_server import core
 from ferryman.model_server.core import Refusal
-from ferryman.model_server.manager import Manager
-from ferryman.model_server.runtime import DEFAULT_SIGNATURE, Signature
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
+from ferryman.model_server.servables import Servables
+from ferryman.serving.protocol import SignatureDefMap
 
 log = logging.getLogger("ferryman.model_server")
 
@@ -61,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "ferryman-model-server"
     sys_version = ""
     timeout = TIMEOUT
-    manager: Manager
+    servables: Servables
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -127,12 +128,12 @@ class Handler(BaseHTTPRequestHandler):
         if method == "POST":
             if match[4] != "predict":
                 raise Refusal(12, f"{match[4]} is not served by this server yet; use predict")
-            return predict(self.manager, name, number, label, body)
+            return predict(self.servables, name, number, label, body)
         if not name:
             raise Refusal(core.INVALID_ARGUMENT, "Missing model name in request.")
         if match[4]:
-            return metadata(self.manager, name, number, label)
-        return model_status(self.manager, name, number)
+            return metadata(self.servables, name, number, label)
+        return model_status(self.servables, name, number)
 
     def _send(self, code: int, kind: str, body: bytes) -> None:
         self.send_response(code)
@@ -158,21 +159,21 @@ def _decompressed(body: bytes) -> bytes:
     return b"".join(parts)
 
 
-def predict(manager: Manager, name: str, number: int | None, label: str | None, body: bytes) -> str:
+def predict(servables: Servables, name: str, number: int | None, label: str | None, body: bytes) -> str:
     """Answer a predict request in the format in which it came: rows (`instances`) or columns (`inputs`)."""
     document = _parsed(body)
     signature_name = document.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(signature_name, str):
         raise Refusal(core.INVALID_ARGUMENT, "JSON Value: 'signature_name' key must be a string value.")
-    with manager.use(name, number, label) as (_, model):
-        signature: Signature = model.signature(signature_name)  # type: ignore[attr-defined]
+    with servables.use(name, number, label) as (_, model):
+        signature: Signature = model.signature(signature_name)
         rows = "instances" in document
         inputs = _from_rows(document["instances"], signature) if rows else _from_columns(document, signature)
-        outputs = model.run(signature_name, inputs)  # type: ignore[attr-defined]
+        outputs = model.run(signature_name, inputs)
     return _row_answer(outputs) if rows else _column_answer(outputs)
 
 
-def model_status(manager: Manager, name: str, number: int | None) -> str:
+def model_status(servables: Servables, name: str, number: int | None) -> str:
     """The versions of a model as JSON, whatever label was asked for; int64 as text, as protobuf's JSON does."""
     versions = [
         {
@@ -180,17 +181,17 @@ def model_status(manager: Manager, name: str, number: int | None) -> str:
             "state": version.status,
             "status": {"error_code": core.NAMES[version.code], "error_message": version.message},
         }
-        for version in reversed(core.status(manager.state, name, number))
+        for version in reversed(core.status(servables.state, name, number))
     ]
     return json.dumps({"model_version_status": versions}, indent=1)
 
 
-def metadata(manager: Manager, name: str, number: int | None, label: str | None) -> str:
+def metadata(servables: Servables, name: str, number: int | None, label: str | None) -> str:
     """Name, version and signatures of a model as JSON."""
     from google.protobuf import json_format
 
-    with manager.use(name, number, label) as (version, model):
-        definitions = model.meta_graph.signature_def.items()  # type: ignore[attr-defined]
+    with servables.use(name, number, label) as (version, model):
+        definitions = SignatureDefMap.FromString(model.signature_defs).signature_def.items()
     signatures = {
         key: json_format.MessageToDict(
             definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -261,7 +262,7 @@ def _tensor(alias: str, values: Any, signature: Signature) -> np.ndarray:
     if alias not in signature.inputs:
         # The check against the signature answers with the real server's words.
         return np.asarray([0], dtype=np.float32)
-    dtype = signature.inputs[alias][1]
+    dtype = signature.inputs[alias].dtype
     if dtype == "string":
         return _text(alias, values)
     # As objects: numpy would take a truth value among numbers for a number, and a number among texts for a text.
@@ -360,13 +361,13 @@ def _texts(value: Any, as_base64: bool) -> Any:
     return {"b64": base64.b64encode(raw).decode()} if as_base64 else raw.decode("utf-8", errors="replace")
 
 
-def serve_rest(manager: Manager, host: str, port: int) -> ThreadingHTTPServer:
+def serve_rest(servables: Servables, host: str, port: int) -> ThreadingHTTPServer:
     """A bound HTTP server, still to be run by `serve_forever`; OSError when the port is taken."""
 
     class Bound(Handler):
         pass
 
-    Bound.manager = manager
+    Bound.servables = servables
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

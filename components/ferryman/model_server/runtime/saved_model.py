@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NOT_FOUND, Refusal
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature, TensorInfo
+from ferryman.serving.protocol import SignatureDefMap
 
 TAG = "serve"
-DEFAULT_SIGNATURE = "serving_default"
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One signature: alias -> (tensor name, numpy dtype name or `string`)."""
-
-    inputs: dict[str, tuple[str, str]]
-    outputs: dict[str, tuple[str, str]]
 
 
 class SavedModel:
@@ -48,6 +39,7 @@ class SavedModel:
         except (OSError, RuntimeError, ValueError) as error:
             raise Refusal(NOT_FOUND, " ".join(str(error).split())[:1000]) from error
         self.signatures = _signatures(tf, self.meta_graph)
+        self.signature_defs = _signature_defs(self.meta_graph)
         self._callables: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Callable[..., Any]] = {}
         self._lock = threading.Lock()
 
@@ -94,7 +86,8 @@ class SavedModel:
             if key not in self._callables:
                 # A callable feeds as the C++ session does; `Session.run` silently converts dtypes and costs 4 times more.
                 options = _callable_options(
-                    [signature.inputs[alias][0] for alias in feeds], [signature.outputs[alias][0] for alias in wanted]
+                    [signature.inputs[alias].name for alias in feeds],
+                    [signature.outputs[alias].name for alias in wanted],
                 )
                 self._callables[key] = self._session._make_callable_from_options(options)
             return self._callables[key]
@@ -124,14 +117,29 @@ def _load(tf: Any, session: Any, folder: Path) -> Any:
 
 
 def _signatures(tf: Any, meta_graph: Any) -> dict[str, Signature]:
-    def tensors(entries: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-        return {alias: (info.name, tf.dtypes.as_dtype(info.dtype).name) for alias, info in entries.items()}
+    def tensors(entries: Mapping[str, Any]) -> dict[str, TensorInfo]:
+        return {
+            alias: TensorInfo(info.name, tf.dtypes.as_dtype(info.dtype).name, _shape(info.tensor_shape))
+            for alias, info in entries.items()
+        }
 
     return {
-        name: Signature(tensors(definition.inputs), tensors(definition.outputs))
+        name: Signature(tensors(definition.inputs), tensors(definition.outputs), definition.method_name)
         for name, definition in meta_graph.signature_def.items()
         if not name.startswith("__")
     }
+
+
+def _shape(proto: Any) -> tuple[int, ...] | None:
+    return None if proto.unknown_rank else tuple(dimension.size for dimension in proto.dim)
+
+
+def _signature_defs(meta_graph: Any) -> bytes:
+    found = SignatureDefMap()
+    for key, definition in meta_graph.signature_def.items():
+        found.signature_def[key].ParseFromString(definition.SerializeToString())
+    serialized: bytes = found.SerializeToString()
+    return serialized
 
 
 def _check_inputs(signature: Signature, feeds: tuple[str, ...]) -> None:
@@ -164,34 +172,15 @@ def _check_outputs(signature: Signature, output_filter: Sequence[str]) -> tuple[
     return tuple(output_filter) or tuple(sorted(signature.outputs))
 
 
-def _typed(alias: str, array: np.ndarray, tensor: tuple[str, str]) -> np.ndarray:
+def _typed(alias: str, array: np.ndarray, tensor: TensorInfo) -> np.ndarray:
     """The array as the session takes it; dtypes are compared, never converted."""
     received = "string" if array.dtype.kind in "OSU" else array.dtype.name
-    if received != tensor[1]:
+    if received != tensor.dtype:
         words = {"float32": "float", "float64": "double"}
-        actual, expected = (words.get(name, name) for name in (received, tensor[1]))
+        actual, expected = (words.get(name, name) for name in (received, tensor.dtype))
         raise Refusal(INVALID_ARGUMENT, f"Type mismatch: actual {actual} vs. expect {expected} (input {alias})")
     return array
 
 
 def _braced(names: Sequence[str]) -> str:
     return "{" + ",".join(names) + "}"
-
-
-def versions_on_disk(base_path: str) -> list[int] | None:
-    """The version folders of a base path (children whose name is a whole number); None when it does not exist."""
-    try:
-        names = os.listdir(base_path)
-    except OSError:
-        return None
-    return sorted(
-        int(name) for name in names if name.isascii() and name.isdigit() and os.path.isdir(f"{base_path}/{name}")
-    )
-
-
-def version_folder(base_path: str, number: int) -> Path:
-    """The folder of a version; its name may have leading zeros."""
-    for name in sorted(os.listdir(base_path)):
-        if name.isascii() and name.isdigit() and int(name) == number:
-            return Path(base_path) / name
-    return Path(base_path) / str(number)

@@ -1,0 +1,1 @@
+"""What answers requests: one loaded version of a model, whatever format it has."""
