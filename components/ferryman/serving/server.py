@@ -111,7 +111,7 @@ def launch(
 ) -> ServerProcess:
     """Start a server of `kind` from an existing start-up file."""
     began = time.monotonic()
-    bind = ["--host", host] if kind.stand_in else []
+    bind = [f"--host={host}"] if kind.stand_in else []
     process = spawn(
         [
             *kind.command,
