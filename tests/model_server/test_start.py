@@ -1,18 +1,19 @@
-"""How a server starts and ends: its exit code, the one line that it says, its flags. No model is loaded here."""
+"""How a server starts and ends: its exit code, the one line that it says, what it refuses."""
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import control_only
 import pytest
 from newcomer import eventually
 
-from ferryman.model_server.flags import parse
 from ferryman.serving.config import ModelConfig, render
 from ferryman.serving.server import free_port, listening
 
@@ -150,49 +151,156 @@ def test_a_label_in_the_start_up_file_needs_its_flag(start: Start, tmp_path: Pat
     ]
 
 
-def test_a_start_up_file_that_is_not_a_config_ends_the_start(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("model_config_list { config { name: 'm' base: 'x' } }", "INVALID_ARGUMENT: Invalid protobuf file: '{file}'"),
+        ("", "INVALID_ARGUMENT: {file}; Invalid argument"),
+        (None, "NOT_FOUND: {file}; No such file or directory"),
+        ("custom_model_config {}", "INVALID_ARGUMENT: ModelServer does not yet support custom model config."),
+    ],
+)
+def test_a_start_up_file_that_is_not_a_config_ends_the_start(
+    start: Start, tmp_path: Path, content: str | None, text: str
+) -> None:
     file = tmp_path / "models.config"
-    file.write_text("model_config_list { config { name: 'm' base: 'x' } }")
-    code, lines = said(start(f"--model_config_file={file}"))
+    if content is not None:
+        file.write_text(content)
+    said_and_failed(start(f"--model_config_file={file}"), text.format(file=file))
+
+
+def said_and_failed(process: subprocess.Popen[str], text: str) -> None:
+    assert said(process) == (255, [f"Failed to start server. Error: {text}"])
+
+
+def test_request_logs_in_the_start_up_file_end_the_start_when_its_models_are_there(
+    start: Start, models: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.config"
+    file.write_text(
+        f"model_config_list {{ config {{ name: 'm' base_path: '{models}/m' model_platform: 'tensorflow' "
+        "logging_config {} } }"
+    )
+    process = start(f"--model_config_file={file}", f"--port={free_port(HOST)}")
+    awaited(process, "Loaded m version 2")
+    said_and_failed(process, "INVALID_ARGUMENT: No request-logger-creator provided.")
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ([], "Both server_options.model_base_path and server_options.model_config_file are empty!"),
+        (
+            ["--port=0"],
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.",
+        ),
+        (
+            ["--use_alts_credentials", "--ssl_config_file=x"],
+            "Either use_alts_credentials must be false or ssl_config_file must be empty.",
+        ),
+        (
+            ["--model_base_path=/none", "--batching_parameters_file=x"],
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true.",
+        ),
+        (
+            [
+                "--model_base_path=/none",
+                "--tensorflow_session_parallelism=1",
+                "--tensorflow_intra_op_parallelism=1",
+                "--tensorflow_inter_op_parallelism=1",
+            ],
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) separately. "
+            "You cannot configure all.",
+        ),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused_in_the_real_servers_words(
+    start: Start, flags: list[str], text: str
+) -> None:
+    said_and_failed(start(*flags), f"INVALID_ARGUMENT: {text}")
+
+
+def test_batching_parameters_that_cannot_be_read_are_refused_before_a_model_loads(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "batching"
+    file.write_bytes(b"max_batch_size { value: \xff }")
+    flags = ["--model_base_path=/none", "--enable_batching", f"--batching_parameters_file={file}"]
+    said_and_failed(start(*flags), f"INVALID_ARGUMENT: Invalid protobuf file: '{file}'")
+
+
+def test_a_metrics_file_that_cannot_be_read_ends_the_start_only_where_there_is_rest(
+    start: Start, nothing: str, tmp_path: Path
+) -> None:
+    flags = [nothing, f"--port={free_port(HOST)}", f"--monitoring_config_file={tmp_path}/none"]
+    said_and_failed(
+        start(*flags, f"--rest_api_port={free_port(HOST)}"), f"NOT_FOUND: {tmp_path}/none; No such file or directory"
+    )
+    process = start(*flags)
+    awaited(process, "Running gRPC ModelServer at")
+
+
+def test_the_same_port_for_both_leaves_rest_out(start: Start, nothing: str) -> None:
+    port = free_port(HOST)
+    process = start(nothing, f"--port={port}", f"--rest_api_port={port}")
+    awaited(process, "REST is left out")
+    assert process.poll() is None
+
+
+# What it says to people
+
+
+def awaited(process: subprocess.Popen[str], words: str) -> str:
+    """The first line of standard error with the words in it."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            return line
+    raise AssertionError(f"ended without {words!r}: {lines}")
+
+
+def test_it_says_where_it_listens_in_the_words_that_scripts_wait_for(
+    start: Start, nothing: str, tmp_path: Path
+) -> None:
+    port, rest = free_port(HOST), free_port(HOST)
+    process = start(nothing, f"--port={port}", f"--rest_api_port={rest}", f"--grpc_socket_path={tmp_path}/s")
+    awaited(process, f"Running gRPC ModelServer at {HOST}:{port} ...")
+    awaited(process, f"Running gRPC ModelServer at UNIX socket {tmp_path}/s ...")
+    awaited(process, f"Exporting HTTP/REST API at:localhost:{rest} ...")
+    awaited(process, "No models are configured")
+
+
+def test_its_log_is_json_where_that_is_asked_for(start: Start, nothing: str) -> None:
+    port = free_port(HOST)
+    process = start(nothing, f"--port={port}", "--log_format=json", "--enable_profiler=false")
+    assert json.loads(awaited(process, "Without effect"))["event"] == "Without effect here: --enable_profiler"
+    line = json.loads(awaited(process, "Running"))
+    assert (line["level"], line["address"]) == ("info", f"{HOST}:{port}")
+    assert line["time"].endswith("Z")
+    process.terminate()
+    assert json.loads(awaited(process, "SIGTERM"))["signal"] == "SIGTERM"
+
+
+def test_unknown_words_are_told_on_standard_output_and_passed_over(start: Start) -> None:
+    process = start("--prot=81", "--port", "82", "-x")
+    code, lines = said(process)
     assert code == 255
-    assert len(lines) == 1
-    assert f"Failed to parse {file}" in lines[0]
+    assert lines[:-1] == [f"unknown argument: {word}" for word in ("--prot=81", "--port", "82", "-x")]
+    assert lines[-1].endswith("are empty!")
 
 
-def test_a_start_without_any_model_is_refused(start: Start) -> None:
-    code, lines = said(start())
-    assert code == 255
-    assert lines == [
-        "Failed to start server. Error: Both server_options.model_base_path and server_options.model_config_file "
-        "are empty!"
-    ]
+def test_help_and_a_wrong_value_print_the_page_and_exit_as_the_real_server_does(start: Start) -> None:
+    for word in ("--help", "--port=many"):
+        code, lines = said(start(word))
+        assert code == 255
+        assert lines[0].startswith("usage: ")
+        assert "  --port=8500" in lines
 
 
-# Flags
-
-
-def test_flags_come_with_an_equals_sign_or_as_the_next_word() -> None:
-    flags = parse(["--port=81", "--rest_api_port", "82", "--allow_version_labels_for_unavailable_models"]).flags
-    assert (flags.port, flags.rest_api_port, flags.allow_version_labels_for_unavailable_models) == (81, 82, True)
-
-
-def test_the_defaults_are_the_real_servers() -> None:
-    flags = parse([]).flags
-    assert (flags.port, flags.rest_api_port, flags.model_name) == (8500, 0, "default")
-    assert (flags.num_load_threads, flags.max_num_load_retries, flags.load_retry_interval_micros) == (0, 5, 60_000_000)
-    assert flags.file_system_poll_wait_seconds == 1
-    assert not flags.allow_version_labels_for_unavailable_models
-
-
-def test_an_unknown_flag_is_told_and_passed_over() -> None:
-    parsed = parse(["--prot=81", "--enable_batching", "--port=82"])
-    assert parsed.unknown == ["--prot=81"]
-    assert parsed.ineffective == ["enable_batching"]
-    assert parsed.flags.port == 82
-
-
-@pytest.mark.parametrize("word", ["--port=many", "--allow_version_labels_for_unavailable_models=maybe"])
-def test_a_value_of_the_wrong_type_names_the_flag_and_the_value(word: str) -> None:
-    name, _, value = word.partition("=")
-    with pytest.raises(ValueError, match=rf"^{name}: received '{value}', expected "):
-        parse([word])
+def test_the_version_says_which_server_this_is_and_which_tensorflow_it_has(start: Start) -> None:
+    code, lines = said(start("--version", "--prot=1"))
+    assert code == 0
+    assert [line.partition(": ")[0] for line in lines] == ["TensorFlow ModelServer", "TensorFlow Library"]
+    assert "ferryman-model-server" in lines[0]
+    assert lines[1].endswith(version("tensorflow"))

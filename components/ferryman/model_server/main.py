@@ -1,130 +1,92 @@
-"""`ferryman-model-server`: a stand-in for tensorflow_model_server on laptops, in tests and in checks."""
+"""`ferryman-model-server`: a stand-in for tensorflow_model_server on laptops, in tests and in checks.
+
+What it prints on standard output and how it exits are the real server's (`model_servers/main.cc`, 2.21); for people it
+logs on standard error.
+"""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
-import signal
 import sys
-import threading
-import time
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from ferryman.model_server.core import NAMES, Model, Refusal
-from ferryman.model_server.flags import Flags, parse
-from ferryman.model_server.servables import Servables, Settings
+from ferryman.model_server.ending import at_once
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
-
-REST_POLL = 0.05
-"""Seconds until the REST server sees that it is to end; the standard library's 0.5 would be most of our own end."""
+if TYPE_CHECKING:
+    from ferryman.model_server.command_line import CommandLine
 
 FAILED = 255
-"""The real server's exit code for anything that keeps it from starting."""
+"""The real server's exit code for anything that keeps it from starting, and for --help."""
+
+PROGRAM = "ferryman-model-server"
 
 
 def main() -> None:
     """The console script."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    try:
-        parsed = parse(sys.argv[1:])
-    except ValueError as error:
-        print(error, flush=True)
-        sys.exit(FAILED)
-    if parsed.flags.version:
-        print(f"ferryman-model-server {version('ferryman')} (stands in for tensorflow_model_server)")
-        return
-    for word in parsed.unknown:
-        # As the real server: told, and passed over.
+    at_once()
+    from ferryman.model_server.command_line import parse, usage
+    from ferryman.model_server.logs import configure, log
+
+    words = parse(sys.argv[1:])
+    configure(words.flags.log_format)
+    for text in words.wrong:
+        log.error("Couldn't interpret value: %s", text)
+    if words.wrong or words.help:
+        print(usage(PROGRAM), end="")
+        _leave(FAILED)
+    if words.flags.version:
+        print(_versions())
+        _leave(0)
+    _tell(words)
+    _require_tensorflow()
+    from ferryman.model_server.start import serve
+
+    _leave(serve(words.flags))
+
+
+def _tell(words: CommandLine) -> None:
+    """Say which words change nothing, and why."""
+    from ferryman.model_server.logs import log
+
+    for word in words.unknown:
         print(f"unknown argument: {word}", flush=True)
-    if parsed.ineffective:
-        logging.info("without effect here: %s", ", ".join(f"--{name}" for name in parsed.ineffective))
+    if words.unknown:
+        log.warning("Passed over, as the real server does: %s; --help lists the flags", " ".join(words.unknown))
+    for text in words.hints:
+        log.warning("%s", text)
+    if words.ineffective:
+        log.info("Without effect here: %s", ", ".join(f"--{name}" for name in words.ineffective))
+
+
+def _require_tensorflow() -> None:
+    from importlib.util import find_spec
+
     if find_spec("tensorflow") is None:
         # It is loaded with the first model, which would be blamed for it.
-        print(
-            "Failed to start server. Error: TensorFlow is not installed; try pip install 'ferryman[serve]'", flush=True
-        )
-        sys.exit(FAILED)
-    sys.exit(serve(parsed.flags))
+        print("Failed to start server. Error: TensorFlow is not installed; try pip install 'ferryman[serve]'")
+        _leave(FAILED)
 
 
-def serve(flags: Flags) -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
-    from ferryman.model_server.folders import version_folder, versions_on_disk
-    from ferryman.model_server.rest.handler import serve_rest
-    from ferryman.model_server.rpc.services import serve_grpc
-    from ferryman.model_server.runtime.loading import LoadOptions, loader
+def _versions() -> str:
+    """The two lines of the real server, of which the first says which server this is."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    # Until it serves, a signal ends it at once: a model that is still to come would keep it for ever.
-    for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
-    settings = Settings(
-        poll_seconds=float(flags.file_system_poll_wait_seconds),
-        load_threads=flags.num_load_threads,
-        max_retries=flags.max_num_load_retries,
-        retry_seconds=flags.load_retry_interval_micros / 1e6,
-        any_new_label=flags.allow_version_labels_for_unavailable_models,
-    )
-    servables = Servables(settings, loader(LoadOptions()), versions_on_disk, version_folder)
     try:
-        models = configured(flags)
-        servables.start()
-        _await_models(servables, models)
-        # From before the ports listen; a list, because a lock could be held by the very code that a signal interrupts.
-        ended: list[int] = []
-        for number in ENDING:
-            signal.signal(number, lambda number, _: ended.append(number))
-        addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
-        addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
-        grpc_server = serve_grpc(servables, addresses, flags.grpc_max_threads or 4 * (os.cpu_count() or 1))
-        rest_server = serve_rest(servables, flags.host, flags.rest_api_port) if flags.rest_api_port else None
-    except (Refusal, RuntimeError, OSError, ValueError) as error:
-        print(f"Failed to start server. Error: {error}", flush=True)
-        servables.stop()
-        return FAILED
-    if rest_server:
-        threading.Thread(target=rest_server.serve_forever, args=(REST_POLL,), name="rest", daemon=True).start()
-        logging.info("REST at http://%s:%d", flags.host, flags.rest_api_port)
-    logging.info("gRPC at %s", ", ".join(addresses) or "no address")
-    # Not a wait without limit: nothing would wake it where the system hands the signal to another thread.
-    while not ended:
-        time.sleep(0.1)
-    # Requests that run are answered; new ones are refused.
-    grpc_server.stop(grace=5.0).wait()
-    if rest_server:
-        rest_server.shutdown()
-    servables.stop()
-    return 0
+        library = version("tensorflow")
+    except PackageNotFoundError:
+        library = "not installed"
+    ours = f"{PROGRAM} {version('ferryman')} (stands in for tensorflow_model_server)"
+    return f"TensorFlow ModelServer: {ours}\nTensorFlow Library: {library}"
 
 
-def _await_models(servables: Servables, models: tuple[Model, ...]) -> None:
-    """The first reload; at the start the real server names the code, and says servables."""
-    try:
-        servables.reload(models)
-    except Refusal as error:
-        text = error.text.replace("model(s) did not become", "servable(s) did not become")
-        raise Refusal(error.code, f"{NAMES[error.code]}: {text}") from error
-
-
-def configured(flags: Flags) -> tuple[Model, ...]:
-    """The models of the start-up file, or the one of --model_name and --model_base_path; ValueError without either."""
-    from google.protobuf import text_format
-
-    from ferryman.model_server.rpc.services import models_of
-    from ferryman.serving.protocol import ModelServerConfig
-
-    if not flags.model_config_file:
-        if not flags.model_base_path:
-            raise ValueError("Both server_options.model_base_path and server_options.model_config_file are empty!")
-        return (Model(flags.model_name, flags.model_base_path),)
-    config = ModelServerConfig()
-    try:
-        text_format.Parse(Path(flags.model_config_file).read_text(encoding="utf-8"), config)
-    except text_format.ParseError as error:
-        raise ValueError(f"INVALID_ARGUMENT: Failed to parse {flags.model_config_file}: {error}") from error
-    return models_of(config)
+def _leave(code: int) -> NoReturn:
+    """End without waiting for threads: a request that runs after its time must not keep the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # Nobody may be left to read.
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,161 @@
+"""Which flags go together, and the files that flags name: protobuf's text, written by hand and by machines.
+
+Source of the order, the codes and the texts: tensorflow_serving/model_servers/server.cc (2.21), Server::BuildAndStart.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from ferryman.model_server import metrics
+from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.flags import Flags
+from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, MonitoringConfig, SSLConfig
+
+log = logging.getLogger("ferryman.model_server")
+
+CODES = {
+    errno.ENOENT: "NOT_FOUND",
+    errno.ENODEV: "NOT_FOUND",
+    errno.EINVAL: "INVALID_ARGUMENT",
+    errno.ENAMETOOLONG: "INVALID_ARGUMENT",
+    errno.EACCES: "PERMISSION_DENIED",
+    errno.EPERM: "PERMISSION_DENIED",
+    errno.ENOTDIR: "FAILED_PRECONDITION",
+}
+"""The system's error -> the server's (absl/status/status.cc, ErrnoToStatusCode); any other is UNKNOWN."""
+
+
+def check(flags: Flags) -> None:
+    """Refuse flags that contradict each other."""
+    if not flags.port and not flags.grpc_socket_path:
+        _refuse("At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.")
+    if flags.use_alts_credentials and flags.ssl_config_file:
+        _refuse("Either use_alts_credentials must be false or ssl_config_file must be empty.")
+    if flags.use_alts_credentials:
+        # Passed over, it would leave open what somebody wanted closed.
+        _refuse("use_alts_credentials works inside Google Cloud with the real server alone; try ssl_config_file")
+    if not flags.model_base_path and not flags.model_config_file:
+        _refuse("Both server_options.model_base_path and server_options.model_config_file are empty!")
+
+
+def configured(flags: Flags) -> Any:
+    """The ModelServerConfig of the start-up file, or of the one model of --model_name and --model_base_path.
+
+    Raises:
+        Refusal: the file cannot be read, or is none.
+    """
+    if flags.model_config_file:
+        config = read(flags.model_config_file, ModelServerConfig)
+        if config.WhichOneof("config") == "custom_model_config":
+            _refuse("ModelServer does not yet support custom model config.")
+        return config
+    config = ModelServerConfig()
+    config.model_config_list.config.add(
+        name=flags.model_name, base_path=flags.model_base_path, model_platform="tensorflow"
+    )
+    return config
+
+
+def check_logging(config: Any) -> None:
+    """Refuse request logs, which the stock server cannot write: it finds out when all models are loaded.
+
+    Source: tensorflow_serving/core/server_request_logger.cc, CreateUpdateRequestLocked.
+    """
+    if any(model.HasField("logging_config") for model in config.model_config_list.config):
+        _refuse("No request-logger-creator provided.")
+
+
+def batching(flags: Flags) -> Any:
+    """The BatchingParameters for all models; None without batching. Refusal when the file cannot be read."""
+    if flags.platform_config_file:
+        # It takes the place of this flag and of those of the session.
+        return None
+    if flags.enable_batching and flags.batching_parameters_file:
+        return read(flags.batching_parameters_file, BatchingParameters)
+    if flags.enable_batching:
+        parameters = BatchingParameters()
+        parameters.thread_pool_name.value = "model_server_batch_threads"
+        return parameters
+    if flags.batching_parameters_file:
+        _refuse(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+        )
+    return None
+
+
+def check_parallelism(flags: Flags) -> None:
+    """Refuse a session's threads that are given both as one number and as two."""
+    numbers = (
+        *(flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism),
+        flags.tensorflow_session_parallelism,
+    )
+    if not flags.platform_config_file and all(number > 0 for number in numbers):
+        _refuse(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) separately. "
+            "You cannot configure all."
+        )
+
+
+def parallelism(flags: Flags) -> tuple[int, int]:
+    """Threads in one operation of a session, and operations at the same time; 0 lets TensorFlow choose."""
+    if flags.tensorflow_intra_op_parallelism > 0 or flags.tensorflow_inter_op_parallelism > 0:
+        return flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism
+    return flags.tensorflow_session_parallelism, flags.tensorflow_session_parallelism
+
+
+def certificates(flags: Flags) -> Any:
+    """The SSLConfig of gRPC; None without. Refusal when the file cannot be read, at which the real server crashes."""
+    return read(flags.ssl_config_file, SSLConfig) if flags.ssl_config_file else None
+
+
+def metrics_path(flags: Flags) -> str | None:
+    """Where Prometheus reads; None for nowhere. Refusal when the file cannot be read."""
+    if not flags.monitoring_config_file:
+        return None
+    prometheus = read(flags.monitoring_config_file, MonitoringConfig).prometheus_config
+    return (prometheus.path or metrics.PATH) if prometheus.enable else None
+
+
+def read(path: str, message: Any) -> Any:
+    """The `message` (its class) that a file holds as text.
+
+    Raises:
+        Refusal: as `util/proto_util.h:ParseProtoTextFile`; what is wrong in the file is logged.
+    """
+    from google.protobuf import text_format
+
+    content, parsed = contents(path), message()
+    try:
+        text_format.Parse(content.decode(), parsed)
+    except (text_format.ParseError, ValueError, RecursionError) as error:
+        log.error("%s is no %s: %s", path, message.DESCRIPTOR.name, " ".join(str(error).split())[:500])
+        raise Refusal(INVALID_ARGUMENT, f"Invalid protobuf file: '{path}'") from error
+    return parsed
+
+
+def contents(path: str) -> bytes:
+    """What is in a file. Refusal when it cannot be read, or mapped: the real server maps it, which an empty one resists."""
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        if not found.st_size:
+            # A pipe, too, which would keep us waiting.
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return Path(path).read_bytes()
+    except ValueError as error:
+        raise Refusal(NAMES.index("NOT_FOUND"), f"{path!r}; {error}") from error
+    except OSError as error:
+        code = CODES.get(error.errno or 0, "UNKNOWN")
+        raise Refusal(NAMES.index(code), f"{path}; {error.strerror}") from error
+
+
+def _refuse(text: str) -> None:
+    raise Refusal(INVALID_ARGUMENT, text)

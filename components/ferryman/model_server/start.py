@@ -1,0 +1,152 @@
+"""A start from flags to open ports, and the end after a signal.
+
+The order is the real server's (`model_servers/server.cc`, 2.21, Server::BuildAndStart): the models load before a port
+opens, and what is wrong with certificates or metrics is found after that.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ferryman.model_server import settings
+from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.ending import Ending
+from ferryman.model_server.flags import Flags
+from ferryman.model_server.inference import Checks
+from ferryman.model_server.logs import log
+from ferryman.model_server.servables import Servables, Settings
+
+FAILED = 255
+
+REST_POLL = 0.05
+"""Seconds until the REST server sees that it is to end; the standard library's 0.5 would be most of our own end."""
+
+
+def serve(flags: Flags) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    try:
+        settings.check(flags)
+        config = settings.configured(flags)
+        servables = _servables(flags)
+        _load(servables, config)
+        # From before the ports listen. Until now a signal ended all at once: a model may never come.
+        ending = Ending()
+        servers = _listen(flags, servables)
+    except Refusal as error:
+        print(f"Failed to start server. Error: {NAMES[error.code]}: {error.text}")
+        return FAILED
+    _tell_versions(servables)
+    signal = ending.wait()
+    told = {"signal": signal, "seconds": flags.drain_seconds}
+    log.info("%(signal)s: no new requests; those that run have %(seconds)d seconds", told)
+    _drain(flags, *servers)
+    servables.stop()
+    log.info("Ended")
+    return 0
+
+
+def _servables(flags: Flags) -> Servables:
+    """What will hold the models; nothing is loaded yet."""
+    from ferryman.model_server.folders import version_folder, versions_on_disk
+    from ferryman.model_server.runtime.loading import LoadOptions, loader
+
+    settings.batching(flags)
+    settings.check_parallelism(flags)
+    Checks.method_names = flags.enable_signature_method_name_check
+    options = LoadOptions(
+        saved_model_tags=flags.saved_model_tags,
+        enable_model_warmup=flags.enable_model_warmup,
+        num_request_iterations_for_warmup=flags.num_request_iterations_for_warmup,
+        prefer_tflite_model=flags.prefer_tflite_model,
+    )
+    chosen = Settings(
+        poll_seconds=float(flags.file_system_poll_wait_seconds),
+        load_threads=flags.num_load_threads,
+        max_retries=flags.max_num_load_retries,
+        retry_seconds=flags.load_retry_interval_micros / 1e6,
+        any_new_label=flags.allow_version_labels_for_unavailable_models,
+    )
+    return Servables(chosen, loader(options), versions_on_disk, version_folder)
+
+
+def _load(servables: Servables, config: Any) -> None:
+    """The first reload; at the start the real server says servables, not models."""
+    from ferryman.model_server.rpc.services import models_of
+
+    servables.start()
+    try:
+        servables.reload(models_of(config))
+    except Refusal as error:
+        text = error.text.replace("model(s) did not become", "servable(s) did not become")
+        raise Refusal(error.code, text) from error
+    settings.check_logging(config)
+
+
+def _listen(flags: Flags, servables: Servables) -> tuple[Any, Any]:
+    """The started servers of gRPC and REST; None for none of REST."""
+    grpc_server = _serve_grpc(flags, servables)
+    rest = flags.rest_api_port
+    if rest and rest == flags.port:
+        log.error("--rest_api_port must differ from --port, both are %d; REST is left out", rest)
+        return grpc_server, None
+    return grpc_server, _serve_rest(flags, servables) if rest else None
+
+
+def _serve_grpc(flags: Flags, servables: Servables) -> Any:
+    from ferryman.model_server.rpc.services import serve_grpc
+
+    settings.certificates(flags)
+    addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
+    addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
+    try:
+        server = serve_grpc(servables, addresses, max(1, flags.grpc_max_threads))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Refusal(INVALID_ARGUMENT, f"Failed to BuildAndStart gRPC server: {error}") from error
+    if flags.port:
+        log.info("Running gRPC ModelServer at %(address)s ...", {"address": addresses[0]})
+    if flags.grpc_socket_path:
+        log.info("Running gRPC ModelServer at UNIX socket %(path)s ...", {"path": flags.grpc_socket_path})
+    return server
+
+
+def _serve_rest(flags: Flags, servables: Servables) -> Any:
+    from ferryman.model_server.rest.handler import serve_rest
+
+    path = settings.metrics_path(flags)
+    try:
+        server = serve_rest(servables, flags.host, flags.rest_api_port)
+    except (OSError, OverflowError) as error:
+        # The real server says so in its log alone and goes on without: who asked for REST would wait for it for ever.
+        address = f"{flags.host}:{flags.rest_api_port}"
+        raise Refusal(INVALID_ARGUMENT, f"Failed to start HTTP Server at {address}: {error}") from error
+    threading.Thread(target=server.serve_forever, args=(REST_POLL,), name="rest", daemon=True).start()
+    log.info("Exporting HTTP/REST API at:localhost:%(port)d ...", {"port": flags.rest_api_port})
+    if path:
+        log.info(
+            "Metrics at http://%(host)s:%(port)d%(path)s",
+            {"host": flags.host, "port": flags.rest_api_port, "path": path},
+        )
+    return server
+
+
+def _tell_versions(servables: Servables) -> None:
+    """Which versions serve, a line for each model."""
+    state = servables.state
+    for model in state.models:
+        ready = [version.number for version in state.of(model.name) if version.status == "AVAILABLE"]
+        told = {"model": model.name, "versions": ready, "path": model.base_path, "listed": ", ".join(map(str, ready))}
+        log.info(
+            "%(model)s serves version %(listed)s of %(path)s" if ready else "%(model)s serves no version of %(path)s",
+            told,
+        )
+    if not state.models:
+        log.info("No models are configured: waiting for a reload over gRPC")
+
+
+def _drain(flags: Flags, grpc_server: Any, rest_server: Any) -> None:
+    """Take no new requests, and answer those that run."""
+    stopped = grpc_server.stop(grace=flags.drain_seconds)
+    if rest_server:
+        rest_server.shutdown()
+    stopped.wait()
