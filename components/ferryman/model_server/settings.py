@@ -62,15 +62,6 @@ def configured(flags: Flags) -> Any:
     return config
 
 
-def check_logging(config: Any) -> None:
-    """Refuse request logs, which the stock server cannot write: it finds out when all models are loaded.
-
-    Source: tensorflow_serving/core/server_request_logger.cc, CreateUpdateRequestLocked.
-    """
-    if any(model.HasField("logging_config") for model in config.model_config_list.config):
-        _refuse("No request-logger-creator provided.")
-
-
 def batching(flags: Flags) -> Any:
     """The BatchingParameters for all models; None without batching. Refusal when the file cannot be read."""
     if flags.platform_config_file:

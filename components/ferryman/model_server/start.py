@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from ferryman.model_server import settings
+from ferryman.model_server.config import reload
 from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
 from ferryman.model_server.ending import Ending
 from ferryman.model_server.flags import Flags
@@ -72,15 +73,12 @@ def _servables(flags: Flags) -> Servables:
 
 def _load(servables: Servables, config: Any) -> None:
     """The first reload; at the start the real server says servables, not models."""
-    from ferryman.model_server.rpc.services import models_of
-
     servables.start()
     try:
-        servables.reload(models_of(config))
+        reload(servables, config)
     except Refusal as error:
         text = error.text.replace("model(s) did not become", "servable(s) did not become")
         raise Refusal(error.code, text) from error
-    settings.check_logging(config)
 
 
 def _listen(flags: Flags, servables: Servables) -> tuple[Any, Any]:
