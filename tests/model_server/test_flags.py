@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
+from ferryman import model_server
 from ferryman.model_server.command_line import about, parse, table, usage
 from ferryman.model_server.flags import Flags
 
@@ -134,3 +136,7 @@ def test_the_page_and_the_table_have_every_flag_with_its_default() -> None:
         assert f"| `--{known.name}` | " in rows
     assert "  --enable_profiler=true\n" in page
     assert max(map(len, page.splitlines())) <= 120
+
+
+def test_the_documentation_has_the_table_of_these_flags() -> None:
+    assert table() in Path(model_server.__file__).with_name("README.md").read_text(encoding="utf-8")

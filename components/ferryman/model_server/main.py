@@ -30,10 +30,10 @@ def main() -> None:
 
     words = parse(sys.argv[1:])
     configure(words.flags.log_format)
-    for text in words.wrong:
-        log.error("Couldn't interpret value: %s", text)
     if words.wrong or words.help:
-        print(usage(PROGRAM), end="")
+        print(usage(PROGRAM), end="", flush=True)
+        for text in words.wrong:
+            log.error("Couldn't interpret value: %s", text)
         _leave(FAILED)
     if words.flags.version:
         print(_versions())

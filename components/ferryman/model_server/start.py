@@ -147,4 +147,5 @@ def _drain(flags: Flags, grpc_server: Any, rest_server: Any) -> None:
     stopped = grpc_server.stop(grace=flags.drain_seconds)
     if rest_server:
         rest_server.shutdown()
+        rest_server.server_close()
     stopped.wait()
