@@ -21,6 +21,8 @@ def configure(kind: str) -> None:
     handler.setFormatter(Json() if kind == "json" else Text())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    # A standard error that nobody reads any more must not end a request.
     logging.raiseExceptions = False
     threading.excepthook = _thread_died
 
