@@ -123,18 +123,37 @@ def test_a_second_signal_ends_it_at_once(slow: Callable[..., Slow]) -> None:
     assert not any("Traceback" in line for line in server.lines)
 
 
-@pytest.mark.skipif(
+CONTAINED = pytest.mark.skipif(
     not shutil.which("unshare") or subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode != 0,
     reason="this machine lets nobody make a process namespace",
 )
+
+
+def child_of(parent: int) -> int:
+    """PID 1 in there is the child of `unshare` out here."""
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
+
+
+@CONTAINED
 def test_a_signal_ends_it_as_the_first_process_of_a_container_too(slow: Callable[..., Slow]) -> None:
     server = slow(0, before=UNSHARE)
-    # PID 1 in there is the child of `unshare` out here.
-    parent = server.process.pid
-    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    os.kill(int(child), SIGTERM)
+    os.kill(child_of(server.process.pid), SIGTERM)
     assert server.process.wait(5) == 0
     assert any("SIGTERM" in line for line in server.lines)
+
+
+@CONTAINED
+def test_a_signal_ends_the_first_process_of_a_container_that_waits_for_its_model(tmp_path: Path) -> None:
+    command = [*UNSHARE, sys.executable, "-m", "ferryman.model_server", f"--model_base_path={tmp_path}/none"]
+    process = subprocess.Popen([*command, f"--port={free_port(HOST)}"], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        assert any("Could not find base path" in line for line in process.stderr)
+        os.kill(child_of(process.pid), SIGTERM)
+        assert process.wait(5) == 128 + SIGTERM
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize("signal", [SIGINT, SIGTERM])

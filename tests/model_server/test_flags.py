@@ -45,7 +45,9 @@ def test_whole_numbers_are_read_as_the_c_library_reads_them(text: str) -> None:
     assert (words.flags.port, words.wrong) == (81, ())
 
 
-@pytest.mark.parametrize("text", ["", "many", "81 ", "8.1", "0x51", "1e3", "٨", "8_1", str(2**31), "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "many", "81 ", "8.1", "0x51", "1e3", "٨", "8_1", "\u200381", str(2**31), "9" * 5000]
+)
 def test_any_other_whole_number_is_wrong(text: str) -> None:
     (told,) = parse([f"--port={text}"]).wrong
     assert told.startswith(f"--port: received {text!r}, expected a whole number")
