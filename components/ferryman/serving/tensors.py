@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ferryman.errors import FerrymanError
-from ferryman.serving.protocol import DataType, TensorProto
+from ferryman.serving.protocol import DataType, TensorProto, varints
+from ferryman.serving.protocol.wire import DecodeError, WireTensor
 
-DTYPES: dict[int, str] = {
-    DataType.DT_FLOAT: "float32",
-    DataType.DT_DOUBLE: "float64",
-    DataType.DT_INT8: "int8",
-    DataType.DT_INT16: "int16",
-    DataType.DT_INT32: "int32",
-    DataType.DT_INT64: "int64",
-    DataType.DT_UINT8: "uint8",
-    DataType.DT_UINT16: "uint16",
-    DataType.DT_UINT32: "uint32",
-    DataType.DT_UINT64: "uint64",
-    DataType.DT_BOOL: "bool",
-    DataType.DT_HALF: "float16",
-    DataType.DT_STRING: "string",
-}
-"""TensorFlow's dtype number -> numpy's name; `string` for bytes of any length."""
-
-NUMBERS = {name: number for number, name in DTYPES.items()}
-
-_FIELDS: dict[str, str] = {
-    "float32": "float_val",
-    "float64": "double_val",
-    "int8": "int_val",
-    "int16": "int_val",
-    "int32": "int_val",
-    "uint8": "int_val",
-    "uint16": "int_val",
-    "int64": "int64_val",
-    "uint32": "uint32_val",
-    "uint64": "uint64_val",
-    "bool": "bool_val",
-}
+try:
+    # It comes with TensorFlow, and gives numpy the dtype.
+    from ml_dtypes import bfloat16
+except ImportError:
+    bfloat16 = None
 
 LARGEST_FILL = 1 << 28
 """Bytes to which fewer values are repeated (256 MiB): a shape of a dozen bytes can claim more than any machine has."""
@@ -50,28 +26,67 @@ class TensorError(FerrymanError):
     """A tensor cannot be sent or read."""
 
 
+class Kind(NamedTuple):
+    """How the numbers of one dtype lie in a message."""
+
+    number: int
+    """TensorFlow's."""
+
+    dtype: np.dtype[Any]
+    field: str
+    """The list of its type."""
+
+    varint: bool
+    """Whether the list has numbers of variable length; otherwise it has them as they lie in memory, little-endian."""
+
+
+def _kinds() -> dict[str, Kind]:
+    listed = {
+        "float32": (DataType.DT_FLOAT, "float_val"),
+        "float64": (DataType.DT_DOUBLE, "double_val"),
+        "int8": (DataType.DT_INT8, "int_val"),
+        "int16": (DataType.DT_INT16, "int_val"),
+        "int32": (DataType.DT_INT32, "int_val"),
+        "int64": (DataType.DT_INT64, "int64_val"),
+        "uint8": (DataType.DT_UINT8, "int_val"),
+        "uint16": (DataType.DT_UINT16, "int_val"),
+        "uint32": (DataType.DT_UINT32, "uint32_val"),
+        "uint64": (DataType.DT_UINT64, "uint64_val"),
+        "bool": (DataType.DT_BOOL, "bool_val"),
+        "float16": (DataType.DT_HALF, "half_val"),
+        "complex64": (DataType.DT_COMPLEX64, "scomplex_val"),
+        "complex128": (DataType.DT_COMPLEX128, "dcomplex_val"),
+        **({"bfloat16": (DataType.DT_BFLOAT16, "half_val")} if bfloat16 else {}),
+    }
+    in_memory = {"float_val", "double_val", "scomplex_val", "dcomplex_val"}
+    return {
+        name: Kind(number, np.dtype(bfloat16 if name == "bfloat16" else name), field, field not in in_memory)
+        for name, (number, field) in listed.items()
+    }
+
+
+KINDS = _kinds()
+"""numpy's name -> how its numbers lie in a message."""
+
+DTYPES: dict[int, str] = {kind.number: name for name, kind in KINDS.items()} | {DataType.DT_STRING: "string"}
+"""TensorFlow's dtype number -> numpy's name; `string` for bytes of any length."""
+
+NUMBERS = {name: number for number, name in DTYPES.items()}
+
+_BY_NUMBER = {kind.number: kind for kind in KINDS.values()}
+_BY_DTYPE = {kind.dtype: kind for kind in KINDS.values()}
+_BITS = {"half_val": np.dtype(np.uint16)}
+"""Lists of bit patterns."""
+
+
 def to_proto(array: np.ndarray, *, listed: bool = False) -> Any:
     """The TensorProto of an array; text as str, bytes or fixed-width arrays becomes DT_STRING (UTF-8).
 
     `listed` writes numbers into the field of their type, as TensorFlow Serving answers, and not as raw bytes.
     """
-    proto = TensorProto()
-    for size in array.shape:
-        proto.tensor_shape.dim.add().size = size
-    if array.dtype.kind in "OSU":
-        proto.dtype = DataType.DT_STRING
-        proto.string_val.extend(_bytes(value) for value in array.ravel().tolist())
-        return proto
-    if array.dtype.name not in NUMBERS:
-        raise TensorError(f"received an array of {array.dtype}, expected one of {', '.join(NUMBERS)}")
-    proto.dtype = NUMBERS[array.dtype.name]
-    if not listed:
-        proto.tensor_content = np.ascontiguousarray(array).tobytes()
-    elif array.dtype == np.float16:
-        proto.half_val.extend(array.view(np.uint16).ravel().tolist())
-    else:
-        getattr(proto, _FIELDS[array.dtype.name]).extend(array.ravel().tolist())
-    return proto
+    tensor = WireTensor()
+    write(array, tensor, content=not listed and array.dtype.kind not in "OSU")
+    return TensorProto.FromString(tensor.SerializeToString())
 
 
 def from_proto(proto: Any) -> np.ndarray:
@@ -81,43 +96,172 @@ def from_proto(proto: Any) -> np.ndarray:
 
     Raises:
         TensorError: a dtype that is not read, or content that does not fit the shape.
-
-    Source: tensorflow/core/framework/tensor.proto (2.21), field comments.
     """
-    name = DTYPES.get(proto.dtype)
-    if name is None:
-        raise TensorError(f"received a tensor of dtype {proto.dtype}, expected one of {', '.join(NUMBERS)}")
-    shape = tuple(dimension.size for dimension in proto.tensor_shape.dim)
-    if any(size < 0 for size in shape):
-        raise TensorError(f"received a tensor of shape {list(shape)}, expected no negative size")
-    count = 1
-    for size in shape:
-        count *= size
-    if name == "string":
-        return _filled(list(proto.string_val), count, b"", object).reshape(shape)
-    dtype = np.dtype(name)
-    if proto.tensor_content:
-        if len(proto.tensor_content) != count * dtype.itemsize:
-            raise TensorError(f"received {len(proto.tensor_content)} bytes for a {name} tensor of shape {list(shape)}")
-        return np.frombuffer(proto.tensor_content, dtype=dtype).reshape(shape)
-    if name == "float16":
-        bits = np.array(proto.half_val, dtype=np.uint16)
-        return _filled(bits, count, 0, np.uint16).view(np.float16).reshape(shape)
-    return _filled(getattr(proto, _FIELDS[name]), count, 0, dtype).reshape(shape)
+    tensor = WireTensor.FromString(proto.SerializeToString())
+    array, given = _read(tensor)
+    if given > array.size:
+        raise TensorError(f"received {given} values for a tensor of {array.size} elements")
+    return array
 
 
-def _filled(values: Any, count: int, empty: Any, dtype: Any) -> np.ndarray:
+def read(tensor: Any) -> np.ndarray:
+    """The array of a tensor as it lies in a message, read-only where it could be read in place.
+
+    As TensorFlow reads it: fewer values than elements are filled with the last one, surplus ones passed over.
+
+    Raises:
+        TensorError: a dtype that is not read, or content that does not fit the shape.
+        DecodeError: no list of numbers.
+
+    Source: tensorflow/core/framework/tensor.cc, `Tensor::FromProto` and `FromProtoField`, 2.21.
+    """
+    return _read(tensor)[0]
+
+
+def write(array: np.ndarray, tensor: Any, *, content: bool = False) -> None:
+    """Fill an empty tensor of the wire: values into the list of their type, or all as raw bytes with `content`.
+
+    Source: tensorflow/core/framework/tensor.cc, `Tensor::AsProtoField` and `AsProtoTensorContent`, 2.21.
+    """
+    add = tensor.tensor_shape.dim.add
+    tensor.tensor_shape.SetInParent()
+    for size in array.shape:
+        add(size=size)
+    if array.dtype.kind in "OSU":
+        _write_strings(array, tensor, content)
+        return
+    kind = _BY_DTYPE.get(array.dtype)
+    if kind is None:
+        kind, array = _native(array)
+    tensor.dtype = kind.number
+    if not array.size:
+        return
+    if content:
+        tensor.tensor_content = array.tobytes()
+    else:
+        getattr(tensor, kind.field).append(_packed(array, kind))
+
+
+def _read(tensor: Any) -> tuple[np.ndarray, int]:
+    """The array, and how many values the message has for it."""
+    kind = _BY_NUMBER.get(tensor.dtype)
+    if kind is None and tensor.dtype != DataType.DT_STRING:
+        raise TensorError(f"received a tensor of dtype {tensor.dtype}, expected one of {', '.join(DTYPES.values())}")
+    shape = [dimension.size for dimension in tensor.tensor_shape.dim]
+    count = math.prod(shape)
+    if shape and min(shape) < 0:
+        raise TensorError(f"received a tensor of shape {shape}, expected no negative size")
+    if kind is None:
+        values, given = _strings(tensor, count)
+    elif tensor.tensor_content and count:
+        values, given = _content(tensor.tensor_content, kind, count, shape), count
+    else:
+        values, given = _listed(tensor, kind, count)
+    try:
+        return values.reshape(shape), given
+    except ValueError as error:
+        raise TensorError(f"received a tensor of {len(shape)} dimensions: {error}") from error
+
+
+def _content(content: bytes, kind: Kind, count: int, shape: Sequence[int]) -> np.ndarray:
+    if len(content) != count * kind.dtype.itemsize:
+        raise TensorError(f"received {len(content)} bytes for a {kind.dtype.name} tensor of shape {shape}")
+    return np.frombuffer(content, kind.dtype)
+
+
+def _listed(tensor: Any, kind: Kind, count: int) -> tuple[np.ndarray, int]:
+    pieces = getattr(tensor, kind.field)
+    packed = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    values = _whole(varints.decode(packed), kind) if kind.varint else _as_in_memory(packed, kind)
+    return _filled(values, count, 0), len(values)
+
+
+def _as_in_memory(packed: bytes, kind: Kind) -> np.ndarray:
+    # Half of a complex number is no error: TensorFlow passes it over.
+    size = kind.dtype.itemsize
+    if len(packed) % (size // 2 if kind.dtype.kind == "c" else size):
+        raise DecodeError(f"{len(packed)} bytes are no list of {kind.dtype.name}")
+    return np.frombuffer(packed, kind.dtype, len(packed) // size)
+
+
+def _whole(numbers: np.ndarray, kind: Kind) -> np.ndarray:
+    """What a list of varints means: cut to the bits of the type, as C++ converts."""
+    if kind.dtype.kind == "b":
+        return numbers != 0
+    if kind.field in _BITS:
+        return numbers.astype(_BITS[kind.field]).view(kind.dtype)
+    whole: np.ndarray = numbers.astype(kind.dtype, copy=False)
+    return whole
+
+
+def _packed(array: np.ndarray, kind: Kind) -> bytes:
+    if not kind.varint:
+        return array.tobytes()
+    flat = np.ascontiguousarray(array).ravel()
+    if kind.field in _BITS:
+        flat = flat.view(_BITS[kind.field])
+    return varints.encode(flat if flat.dtype.itemsize == 8 else flat.astype(np.int64))
+
+
+def _native(array: np.ndarray) -> tuple[Kind, np.ndarray]:
+    """The kind of an array of the other byte order, and the array in ours."""
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in _BY_DTYPE:
+        raise TensorError(f"received an array of {array.dtype}, expected one of {', '.join(DTYPES.values())}")
+    return _BY_DTYPE[dtype], array.astype(dtype)
+
+
+def _filled(values: np.ndarray, count: int, empty: Any) -> np.ndarray:
     given = len(values)
-    if given > count:
-        raise TensorError(f"received {given} values for a tensor of {count} elements")
-    if given < count and count * np.dtype(dtype).itemsize > LARGEST_FILL:
+    if given >= count:
+        return values[:count]
+    if count * values.dtype.itemsize > LARGEST_FILL:
         raise TensorError(
             f"received {given} values for a tensor of {count:,} elements: too many to repeat the last one"
         )
-    array = np.empty(count, dtype=dtype)
-    array[:given] = values if dtype is not object else np.array([*values, None], dtype=object)[:-1]
+    array = np.empty(count, values.dtype)
+    array[:given] = values
     array[given:] = values[-1] if given else empty
     return array
+
+
+def _strings(tensor: Any, count: int) -> tuple[np.ndarray, int]:
+    texts = list(tensor.string_val)
+    if tensor.tensor_content and count:
+        texts = _split(tensor.tensor_content, count)
+    values = np.empty(len(texts), object)
+    values[:] = texts
+    return _filled(values, count, b""), len(texts)
+
+
+def _split(content: bytes, count: int) -> list[bytes]:
+    """The texts in raw bytes: first all lengths as varints, then all texts.
+
+    Source: tensorflow/core/platform/tstring coding, `DecodeStringList`, 2.21.
+    """
+    ends = np.flatnonzero(np.frombuffer(content, np.uint8) < 128)
+    if len(ends) < count:
+        raise TensorError(f"received {len(ends)} lengths for a tensor of {count} texts")
+    start = int(ends[count - 1]) + 1
+    stops = np.cumsum(varints.decode(content[:start])) + start
+    if stops[-1] != len(content) or np.diff(stops, prepend=start).min() < 0:
+        raise TensorError(f"received {len(content) - start} bytes of text, expected {int(stops[-1]) - start}")
+    starts = [start, *stops[:-1].tolist()]
+    return [content[first:last] for first, last in zip(starts, stops.tolist(), strict=True)]
+
+
+def _write_strings(array: np.ndarray, tensor: Any, content: bool) -> None:
+    tensor.dtype = DataType.DT_STRING
+    values = array.ravel().tolist()
+    if content:
+        texts = [_bytes(value) for value in values]
+        tensor.tensor_content = varints.encode(np.array([len(text) for text in texts], np.int64)) + b"".join(texts)
+        return
+    try:
+        tensor.string_val.extend(values)
+    except TypeError:
+        del tensor.string_val[:]
+        tensor.string_val.extend(_bytes(value) for value in values)
 
 
 def _bytes(value: Any) -> bytes:

@@ -88,7 +88,7 @@ def test_two_pools_may_hold_the_same_name_and_ours_is_not_the_one_of_everybody(p
     "line",
     ['syntax = "proto2";', "string name = 1", "optional string name = 1;", "string name = 1; string place = 2;",
      "string name = -1;", "int32 a = 1 [packed = false];", "reserved 3;", "message Nest", "/* nothing */",
-     "rpc Find(stream Nest) returns (Nest);"],
+     "rpc Find(streams Nest) returns (Nest);"],
 )  # fmt: skip
 def test_a_line_that_is_not_known_is_refused_with_its_number(line: str) -> None:
     with pytest.raises(ValueError, match=r"birds\.proto, line 3: received") as caught:

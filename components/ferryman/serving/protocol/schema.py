@@ -1,7 +1,7 @@
 """`.proto` files to descriptors in a pool of their own while they are loaded: no compiler, no generated code.
 
 What is read is what our files need of the language: one statement a line; scalars, messages, enums, `repeated`, `map`,
-`oneof`, unary calls. Any other line is refused, and a test compares every field with the real one.
+`oneof`, calls. Any other line is refused, and a test compares every field with the real one.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Scope(NamedTuple):
     oneof: int | None = None
 
 
-def load(*paths: Path) -> Any:
-    """A pool with what `.proto` files say, each named after those that it imports.
+def load(*paths: Path, changed: Callable[[Any], None] = lambda file: None) -> Any:
+    """A pool with what `.proto` files say, each named after those that it imports; `changed` may alter a file first.
 
     It is private: the real messages of the same names, which know more fields, live beside it in the default pool.
     """
@@ -40,7 +40,9 @@ def load(*paths: Path) -> Any:
     for module in WELL_KNOWN:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     for path in paths:
-        pool.AddSerializedFile(read(path.name, path.read_text(encoding="utf-8")).SerializeToString())
+        file = read(path.name, path.read_text(encoding="utf-8"))
+        changed(file)
+        pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
@@ -120,8 +122,9 @@ def _service(scope: Scope, name: str) -> Scope:
     return Scope(scope.owner.service.add(name=name))
 
 
-def _rpc(scope: Scope, name: str, request: str, response: str) -> None:
-    scope.owner.method.add(name=name, input_type=request, output_type=response)
+def _rpc(scope: Scope, name: str, asks: str | None, request: str, answers: str | None, response: str) -> None:
+    streams = {"client_streaming": bool(asks) or None, "server_streaming": bool(answers) or None}
+    scope.owner.method.add(name=name, input_type=request, output_type=response, **streams)
 
 
 STATEMENTS: dict[str, Callable[..., Scope | None]] = {
@@ -135,6 +138,6 @@ STATEMENTS: dict[str, Callable[..., Scope | None]] = {
     r"(?:(repeated) )?([\w.]+) (\w+) = (\d+);": _field,
     r"map<(\w+), ([\w.]+)> (\w+) = (\d+);": _map,
     r"service (\w+) \{": _service,
-    r"rpc (\w+)\(([\w.]+)\) returns \(([\w.]+)\);": _rpc,
+    r"rpc (\w+)\((stream )?([\w.]+)\) returns \((stream )?([\w.]+)\);": _rpc,
 }
 """What a line may say, and what it adds to where it stands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import grpc
@@ -27,13 +27,18 @@ class Stub:
         raise AttributeError(f"the service has no method {name}")
 
 
-def handler(service: str, servicer: object) -> grpc.GenericRpcHandler:
-    """What lets a server answer `service` by the methods of `servicer`, which have the names of the calls."""
+def handler(service: str, servicer: object, *, raw: Collection[str] = ()) -> grpc.GenericRpcHandler:
+    """What lets a server answer `service` by the methods of `servicer`, which have the names of the calls.
+
+    Those in `raw` take and return bytes.
+    """
     return grpc.method_handlers_generic_handler(
         service,
         {
             name: grpc.unary_unary_rpc_method_handler(
-                getattr(servicer, name), request.FromString, response.SerializeToString
+                getattr(servicer, name),
+                None if name in raw else request.FromString,
+                None if name in raw else response.SerializeToString,
             )
             for name, request, response in _methods(service)
         },
