@@ -73,6 +73,8 @@ def _servables(flags: Flags) -> Servables:
 
 def _load(servables: Servables, config: Any) -> None:
     """The first reload; at the start the real server says servables, not models."""
+    from ferryman.model_server.rpc.models import models_of
+
     servables.start()
     try:
         reload(servables, config)
@@ -92,13 +94,18 @@ def _listen(flags: Flags, servables: Servables) -> tuple[Any, Any]:
 
 
 def _serve_grpc(flags: Flags, servables: Servables) -> Any:
-    from ferryman.model_server.rpc.services import serve_grpc
+    from ferryman.model_server.rpc.server import Options, serve_grpc
 
-    settings.certificates(flags)
+    options = Options(
+        ssl=settings.certificates(flags),
+        channel_arguments=flags.grpc_channel_arguments,
+        health=flags.enable_grpc_healthcheck_service,
+        as_content=flags.enable_serialization_as_tensor_content,
+    )
     addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
     addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
     try:
-        server = serve_grpc(servables, addresses, max(1, flags.grpc_max_threads))
+        server = serve_grpc(servables, addresses, max(1, flags.grpc_max_threads), options)
     except (OSError, RuntimeError, ValueError) as error:
         raise Refusal(INVALID_ARGUMENT, f"Failed to BuildAndStart gRPC server: {error}") from error
     if flags.port:

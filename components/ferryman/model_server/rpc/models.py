@@ -1,0 +1,86 @@
+"""tensorflow.serving.ModelService: GetModelStatus and HandleReloadConfigRequest."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ferryman.model_server import core
+from ferryman.model_server.core import INVALID_ARGUMENT, Model, Policy, Refusal
+from ferryman.model_server.metrics import counted
+from ferryman.model_server.rpc.errors import answered
+from ferryman.model_server.servables import Servables
+from ferryman.serving.protocol import GetModelStatusResponse, ReloadConfigResponse
+
+log = logging.getLogger("ferryman.model_server")
+
+STATES = {"START": 10, "LOADING": 20, "AVAILABLE": 30, "UNLOADING": 40, "END": 50}
+
+
+class ModelService:
+    """Source: `model_servers/get_model_status_impl.cc`, `model_servers/model_service_impl.cc`."""
+
+    def __init__(self, servables: Servables) -> None:
+        self._servables = servables
+
+    @answered
+    def GetModelStatus(self, request: Any) -> Any:
+        """The label of a request is ignored, ended versions stay listed."""
+        if not request.HasField("model_spec"):
+            raise Refusal(INVALID_ARGUMENT, "Missing ModelSpec")
+        number = request.model_spec.version.value if request.model_spec.HasField("version") else None
+        response = GetModelStatusResponse()
+        for version in core.status(self._servables.state, request.model_spec.name, number):
+            entry = response.model_version_status.add(version=version.number, state=STATES[version.status])
+            entry.status.error_code = version.code
+            entry.status.error_message = version.message
+        return response
+
+    @answered
+    def HandleReloadConfigRequest(self, request: Any) -> Any:
+        """OK mirrored in the response, with the increases that were asked for; gRPC sends no response with an error."""
+        before = {name: counted(name) for name in request.metric_names}
+        try:
+            self._reload(request.config)
+        except Refusal as error:
+            log.error("ReloadConfig failed: %s", error.text)
+            raise
+        response = ReloadConfigResponse()
+        response.status.SetInParent()
+        for name, count in before.items():
+            response.metric.add(name=name, int64_value_increase=counted(name) - count)
+        return response
+
+    def _reload(self, config: Any) -> None:
+        if config.WhichOneof("config") != "model_config_list":
+            raise Refusal(
+                INVALID_ARGUMENT,
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported",
+            )
+        for entry in config.model_config_list.config:
+            log.info("Config entry: name %s, path %s, platform %s", entry.name, entry.base_path, entry.model_platform)
+        self._servables.reload(models_of(config))
+
+
+def models_of(config: Any) -> tuple[Model, ...]:
+    """The models of a ModelServerConfig."""
+    return tuple(
+        Model(
+            entry.name,
+            entry.base_path,
+            _policy(entry.model_version_policy),
+            entry.model_platform,
+            tuple(sorted(entry.version_labels.items())),
+        )
+        for entry in config.model_config_list.config
+    )
+
+
+def _policy(wanted: Any) -> Policy:
+    chosen = wanted.WhichOneof("policy_choice")
+    if chosen == "all":
+        return Policy("all")
+    if chosen == "specific":
+        return Policy("specific", versions=tuple(sorted(wanted.specific.versions)))
+    return Policy("latest", count=max(1, wanted.latest.num_versions))
