@@ -186,11 +186,9 @@ def _as_in_memory(packed: bytes, kind: Kind) -> np.ndarray:
 
 def _whole(numbers: np.ndarray, kind: Kind) -> np.ndarray:
     """What a list of varints means: cut to the bits of the type, as C++ converts."""
-    if kind.dtype.kind == "b":
-        return numbers != 0
-    if kind.field in _BITS:
-        return numbers.astype(_BITS[kind.field]).view(kind.dtype)
-    whole: np.ndarray = numbers.astype(kind.dtype, copy=False)
+    bits = _BITS.get(kind.field)
+    # To bool, numpy converts as C++ does: any number but 0 is true.
+    whole: np.ndarray = numbers.astype(bits).view(kind.dtype) if bits else numbers.astype(kind.dtype, copy=False)
     return whole
 
 

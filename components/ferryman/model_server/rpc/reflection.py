@@ -5,8 +5,9 @@ Source: `model_servers/BUILD:tensorflow_model_server_main_lib`; grpc/src/cpp/ext
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,6 @@ from ferryman.serving.protocol import schema
 
 VERSIONS = ("v1", "v1alpha")
 NOT_FOUND = 5
-FINDERS = {"file_by_filename": "FindFileByName", "file_containing_symbol": "FindFileContainingSymbol"}
-"""Kind of a request -> the method of a pool that answers it."""
-
 THREADS = 4
 """Reflection has its own: a stream that is left open would otherwise keep one from predicting."""
 
@@ -74,10 +72,8 @@ class Reflection:
         """The file asked for and all that it imports, serialised; None when there is none."""
         find = FINDERS.get(wanted or "")
         for pool in self._pools if find else ():
-            try:
-                return list(_with_imports(getattr(pool, find or "")(getattr(request, wanted or ""))).values())
-            except KeyError:
-                continue
+            with suppress(KeyError):
+                return list(_with_imports(find(pool, getattr(request, wanted or ""))).values())
         return None
 
 
@@ -86,3 +82,21 @@ def _with_imports(file: Any) -> dict[str, bytes]:
     for imported in file.dependencies:
         found |= _with_imports(imported)
     return found
+
+
+def _of_name(pool: Any, name: str) -> Any:
+    return pool.FindFileByName(name)
+
+
+def _of_symbol(pool: Any, symbol: str) -> Any:
+    service, _, method = symbol.rpartition(".")
+    try:
+        return pool.FindFileContainingSymbol(symbol)
+    except KeyError:
+        # Of methods the pool says nothing (protobuf 6.33).
+        found = pool.FindServiceByName(service)
+        return found.methods_by_name[method].containing_service.file
+
+
+FINDERS: dict[str, Callable[[Any, str], Any]] = {"file_by_filename": _of_name, "file_containing_symbol": _of_symbol}
+"""Kind of a request -> the file in a pool that answers it; KeyError when it has none."""
