@@ -70,10 +70,9 @@ class Reflection:
 
     def _files(self, wanted: str | None, request: Any) -> list[bytes] | None:
         """The file asked for and all that it imports, serialised; None when there is none."""
-        find = FINDERS.get(wanted or "")
-        for pool in self._pools if find else ():
+        for pool in self._pools:
             with suppress(KeyError):
-                return list(_with_imports(find(pool, getattr(request, wanted or ""))).values())
+                return list(_with_imports(FINDERS[wanted or ""](pool, getattr(request, wanted or ""))).values())
         return None
 
 
