@@ -1,0 +1,263 @@
+"""The inputs of a Predict request: rows (`instances`) or columns (`inputs`) to arrays.
+
+Whole columns are converted in C; what that cannot do, or may not, is done value by value, with the real server's errors.
+Source: util/json_tensor.cc (FillPredictRequestFromJson and what it calls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.rest.document import Document
+from ferryman.model_server.rest.rapidjson import members
+from ferryman.model_server.rest.tensor_values import (
+    DEEPEST,
+    LIMITS,
+    fill,
+    invalid,
+    is_base64,
+    shape_of,
+    tensor,
+)
+from ferryman.model_server.rest.wording import shown
+from ferryman.model_server.runtime.servable import Signature, TensorInfo
+
+Arrays = dict[str, np.ndarray]
+
+
+def signature_name(document: Document) -> str:
+    """The signature that a request names, empty for the default; Refusal when it is no text."""
+    name = document.root.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {shown(document.root)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def inputs(document: Document, signature: Signature, name: str) -> tuple[Arrays, bool]:
+    """The arrays by alias, and whether they came as rows; Refusal with the real server's words."""
+    if not signature.inputs:
+        raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+    root = document.root
+    if "instances" in root:
+        if "inputs" in root:
+            raise _wrong(root, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ")
+        if not isinstance(root["instances"], list):
+            raise _wrong(root, "Expecting 'instances' to be an list/array")
+        if not root["instances"]:
+            raise _wrong(root, "No values in 'instances' array")
+        return _rows(document, signature.inputs), True
+    if "inputs" not in root:
+        raise invalid("Missing 'inputs' or 'instances' key")
+    return _columns(document, signature.inputs), False
+
+
+def _wrong(root: Any, text: str) -> Refusal:
+    return invalid(f"JSON Value: {shown(root)} {text}")
+
+
+# Rows
+
+
+def _rows(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
+    rows = document.root["instances"]
+    named = _is_object(rows[0])
+    if not isinstance(rows[0], dict) and len(infos) > 1:
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    lax = document.may_hold_truth_values()
+    if not named:
+        document.count_once()
+        rows = document.root["instances"]
+        alias = min(infos)
+        array = column(rows, infos[alias].dtype, lax)
+        return {alias: array} if array is not None else _rows_exactly(rows, infos)
+    if all(type(row) is dict for row in rows):
+        document.count_once(rows)
+        rows = document.root["instances"]
+        arrays = _named_rows(rows, infos, lax)
+        if arrays is not None:
+            return arrays
+    return _rows_exactly(rows, infos)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _named_rows(rows: list[Any], infos: Mapping[str, TensorInfo], lax: bool) -> Arrays | None:
+    if any(type(row) is not dict or len(row) != len(infos) for row in rows):
+        return None
+    arrays = {}
+    for alias, info in infos.items():
+        try:
+            values = [row[alias] for row in rows]
+        except KeyError:
+            return None
+        array = column(values, info.dtype, lax)
+        if array is None:
+            return None
+        arrays[alias] = array
+    return arrays
+
+
+def _rows_exactly(rows: list[Any], infos: Mapping[str, TensorInfo]) -> Arrays:
+    named, batch = _is_object(rows[0]), _Batch(infos)
+    for number, row in enumerate(rows):
+        if named and not _is_object(row):
+            raise invalid(f"Expecting object but got list at item {number} of input list")
+        if not named and _is_object(row):
+            raise invalid(f"Expecting value/list but got object at item {number} of input list")
+        if named:
+            for alias, value in members(row):
+                _add(
+                    batch,
+                    alias,
+                    value,
+                    f"Failed to process element: {number} key: {alias} of 'instances' list. Error: ",
+                )
+            if set(row) != set(infos):
+                raise invalid(
+                    f"Failed to process element: {number} of 'instances' list. JSON object: {shown(row)} keys must be "
+                    f"equal to: {','.join(sorted(infos))}"
+                )
+        else:
+            _add(batch, min(infos), row, f"Failed to process element: {number} of 'instances' list. Error: ")
+    return batch.arrays(len(rows))
+
+
+def _add(batch: _Batch, alias: str, value: Any, where: str) -> None:
+    try:
+        batch.add(alias, value)
+    except Refusal as error:
+        raise invalid(f"{where}{NAMES[error.code]}: {error.text}") from error
+
+
+class _Batch:
+    """The values of each input, row after row (AddInstanceItem)."""
+
+    def __init__(self, infos: Mapping[str, TensorInfo]) -> None:
+        self._infos = infos
+        self._values: dict[str, list[Any]] = {}
+        self._seen: dict[str, tuple[int, tuple[int, ...]]] = {}
+
+    def add(self, alias: str, value: Any) -> None:
+        """One row's value of an input; Refusal when it is not as its dtype and the rows before it want."""
+        if alias not in self._infos:
+            raise invalid(f"JSON object: does not have named input: {alias}")
+        shape, values = shape_of(value), self._values.setdefault(alias, [])
+        before = len(values)
+        _check_depth(alias, shape, 1)
+        fill(value, shape, self._infos[alias].dtype, values)
+        size = len(values) - before
+        first_size, first_shape = self._seen.setdefault(alias, (size, shape))
+        if size != first_size:
+            raise invalid(f"Expecting tensor size: {first_size} but got: {size}")
+        if shape != first_shape:
+            raise invalid(f"Expecting shape {_bracketed(first_shape)} but got: {_bracketed(shape)}")
+
+    def arrays(self, count: int) -> Arrays:
+        """What the rows hold."""
+        return {
+            alias: tensor(values, (count, *self._seen[alias][1]), self._infos[alias].dtype)
+            for alias, values in self._values.items()
+        }
+
+
+def _bracketed(shape: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, shape))}]"
+
+
+def _check_depth(alias: str, shape: tuple[int, ...], more: int = 0) -> None:
+    if len(shape) + more > DEEPEST:
+        raise invalid(f"tensor parsing error: {alias}")
+
+
+# Columns
+
+
+def _columns(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
+    value = document.root["inputs"]
+    document.count_once([value] if _is_object(value) else [])
+    value = document.root["inputs"]
+    lax = document.may_hold_truth_values()
+    if not _is_object(value):
+        if len(infos) > 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        alias = min(infos)
+        return {alias: _one(alias, value, infos[alias].dtype, lax)}
+    arrays = {}
+    for alias in sorted(infos):
+        if alias not in value:
+            raise invalid(f"Missing named input: {alias} in 'inputs' object.")
+        arrays[alias] = _one(alias, value[alias], infos[alias].dtype, lax)
+    return arrays
+
+
+def _one(alias: str, value: Any, dtype: str, lax: bool) -> np.ndarray:
+    array = column(value, dtype, lax)
+    if array is not None:
+        return array
+    shape, values = shape_of(value), list[Any]()
+    _check_depth(alias, shape)
+    fill(value, shape, dtype, values)
+    return tensor(values, shape, dtype)
+
+
+# In one go
+
+
+def column(values: Any, dtype: str, lax: bool) -> np.ndarray | None:
+    """An array of lists in lists, or None when they must be looked at one by one.
+
+    `lax`: whether there may be truth values, which numpy takes for numbers.
+    """
+    if dtype == "string":
+        return _texts(values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):
+        return None
+    kind = array.dtype.kind
+    if dtype == "bool":
+        return array if kind == "b" else None
+    if kind not in "iuf" or (lax and kind != "b"):
+        return None
+    if dtype in {"float64", "float32"}:
+        with np.errstate(over="ignore"):
+            # Whole numbers become doubles first, as in the real server: their bits are rounded twice.
+            return array.astype(np.float64, copy=False).astype(dtype, copy=False)
+    return _whole(array, dtype)
+
+
+def _whole(array: np.ndarray, dtype: str) -> np.ndarray | None:
+    if dtype not in LIMITS:
+        return None
+    if not array.size:
+        return array.astype(dtype)
+    if array.dtype.kind == "f":
+        return None
+    if dtype != array.dtype.name and (int(array.min()) < LIMITS[dtype][0] or int(array.max()) > LIMITS[dtype][1]):
+        return None
+    return array.astype(dtype, copy=False)
+
+
+def _texts(values: Any) -> np.ndarray | None:
+    try:
+        array = np.array(values, dtype=object)
+        encoded = [text.encode() for text in array.ravel().tolist()]
+    except (AttributeError, ValueError):
+        return None
+    flat = np.empty(len(encoded), object)
+    flat[:] = encoded
+    return flat.reshape(array.shape)
