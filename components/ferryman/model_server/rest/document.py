@@ -64,9 +64,12 @@ def _read_again(body: bytes) -> Any:
     # NaN, text after the end, keys that stand twice: Python's reader has them, in C. Half of a pair of escapes it takes.
     if b"\\ud" not in body and b"\\uD" not in body:
         try:
-            return _decoder.raw_decode(body.decode().lstrip(" \n\r\t"))[0]
+            found = _decoder.raw_decode(body.decode().lstrip(" \n\r\t"))[0]
         except (ValueError, RecursionError):
-            pass
+            found = None
+        # What ends a bare number is not looked at; what ends an object is.
+        if isinstance(found, dict):
+            return found
     return _read_exactly(body)
 
 

@@ -57,17 +57,22 @@ class HttpServer:
         self._handler, self._limit, self._too_late = handler, limit, too_late
         self._poller = poll or poller()
         self._connections: dict[int, Connection] = {}
-        self._threads = [
+        self.threads = [
             threading.Thread(target=self._work, name=f"rest-{number}", daemon=True) for number in range(threads)
         ]
         self._watcher = threading.Thread(target=self._watch, name="rest-watch", daemon=True)
         self._stopping, self._stopped = threading.Event(), threading.Event()
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
     def start(self) -> None:
         """Begin to answer."""
         for listener in self._listeners.values():
             self._poller.add(listener)
-        for thread in (*self._threads, self._watcher):
+        for thread in (*self.threads, self._watcher):
             thread.start()
 
     def stop(self, grace: float = 5.0) -> None:
@@ -80,7 +85,7 @@ class HttpServer:
         while time.monotonic() < end and any(not connection.idle for connection in list(self._connections.values())):
             time.sleep(0.01)
         self._poller.wake()
-        for thread in (*self._threads, self._watcher):
+        for thread in (*self.threads, self._watcher):
             thread.join(max(0.0, end - time.monotonic()) + 0.1)
         for listener in self._listeners.values():
             listener.close()

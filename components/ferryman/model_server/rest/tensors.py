@@ -134,6 +134,7 @@ def _rows_exactly(rows: list[Any], infos: Mapping[str, TensorInfo]) -> Arrays:
 
 
 def _add(batch: _Batch, alias: str, value: Any, where: str) -> None:
+    _check_depth(alias, shape_of(value), 1)
     try:
         batch.add(alias, value)
     except Refusal as error:
@@ -154,7 +155,6 @@ class _Batch:
             raise invalid(f"JSON object: does not have named input: {alias}")
         shape, values = shape_of(value), self._values.setdefault(alias, [])
         before = len(values)
-        _check_depth(alias, shape, 1)
         fill(value, shape, self._infos[alias].dtype, values)
         size = len(values) - before
         first_size, first_shape = self._seen.setdefault(alias, (size, shape))

@@ -1,0 +1,19 @@
+"""A REST server in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from doubling import Running, started
+
+from ferryman.model_server.rest.handler import RestOptions
+
+
+@pytest.fixture(scope="module")
+def rest() -> Iterator[Running]:
+    """A server with four threads, a monitoring page and a time limit of half a second."""
+    options = RestOptions(threads=4, timeout=0.5, monitoring_path="/metrics", monitoring_page=lambda: "a_count 3\n")
+    running = started({}, options)
+    yield running
+    running.server.stop(1)
