@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ferryman.model_server.core import Refusal
+from ferryman.model_server.rest.columns import column
 from ferryman.model_server.rest.document import Document
 from ferryman.model_server.rest.tensor_values import fill, shape_of, tensor
-from ferryman.model_server.rest.tensors import column, inputs, signature_name
+from ferryman.model_server.rest.tensors import inputs, signature_name
 from ferryman.model_server.runtime.servable import Signature, TensorInfo
 
 FAILED = " of 'instances' list. Error: INVALID_ARGUMENT:"

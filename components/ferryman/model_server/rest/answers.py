@@ -7,6 +7,7 @@ Source: util/json_tensor.cc (MakeRowFormatJsonFromTensors, MakeColumnarFormatJso
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +80,7 @@ def _columns(outputs: Mapping[str, np.ndarray]) -> bytes:
 def _on_one_line(pieces: list[bytes], shape: tuple[int, ...], keep: int) -> list[bytes]:
     """Lists of `pieces`, from the innermost dimension up to the first `keep` ones."""
     for depth in range(len(shape) - 1, keep - 1, -1):
-        size, count = shape[depth], int(np.prod(shape[:depth], dtype=np.int64))
+        size, count = shape[depth], math.prod(shape[:depth])
         if size == 1:
             pieces = [b"[%b]" % piece for piece in pieces]
         else:
@@ -90,7 +91,7 @@ def _on_one_line(pieces: list[bytes], shape: tuple[int, ...], keep: int) -> list
 def _on_lines(pieces: list[bytes], shape: tuple[int, ...], level: int) -> bytes:
     """A list of lists of `pieces`, each on a line of its own; `level` is that of the outermost."""
     for depth in range(len(shape) - 1, -1, -1):
-        size, count = shape[depth], int(np.prod(shape[:depth], dtype=np.int64))
+        size, count = shape[depth], math.prod(shape[:depth])
         inner, outer = b"\n" + INDENT * (level + depth + 1), b"\n" + INDENT * (level + depth)
         if size:
             between, start, end = b"," + inner, b"[" + inner, outer + b"]"

@@ -31,18 +31,23 @@ class Document:
         self.root: dict[str, Any] = _object(_read(body))
 
     def may_hold_truth_values(self) -> bool:
-        """Whether there can be a `true` or `false`: numpy takes both for numbers."""
-        return b"true" in self.body or b"false" in self.body
+        """Whether there can be a `true` or `false`."""
+        # Single bytes are found ten times as fast as words, and numbers have neither.
+        body = self.body
+        return (b"r" in body and b"true" in body) or (b"f" in body and b"false" in body)
 
     def count_once(self, *members: Iterable[Any]) -> None:
         """Read it again, exactly, unless it has as many keys as these objects: a key that stands twice shows so.
 
         `members` are the objects that were found, apart from the root and `{"b64": ...}`.
         """
-        found = self.body.count(b'":') + self.body.count(b'" :') - self.body.count(b'\\":')
-        expected = len(self.root) + sum(sum(map(len, group)) for group in members)
-        if found != expected + self.body.count(b'"b64":'):
-            self.root = _object(_read_again(self.body))
+        body, expected = self.body, len(self.root) + sum(sum(map(len, group)) for group in members)
+        if body.count(b":") == expected:
+            return
+        # Bytes that are an object, and text with a colon in it, are told from keys.
+        found = body.count(b'":') + body.count(b'" :') - body.count(b'\\":')
+        if found != expected + body.count(b'"b64":'):
+            self.root = _object(_read_again(body))
 
 
 def _object(value: Any) -> dict[str, Any]:

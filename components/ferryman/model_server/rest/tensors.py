@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.rest.columns import column
 from ferryman.model_server.rest.document import Document
 from ferryman.model_server.rest.rapidjson import members
 from ferryman.model_server.rest.tensor_values import (
     DEEPEST,
-    LIMITS,
     fill,
     invalid,
     is_base64,
@@ -51,10 +51,12 @@ def inputs(document: Document, signature: Signature, name: str) -> tuple[Arrays,
             raise _wrong(root, "Expecting 'instances' to be an list/array")
         if not root["instances"]:
             raise _wrong(root, "No values in 'instances' array")
-        return _rows(document, signature.inputs), True
+        with np.errstate(over="ignore"):
+            return _rows(document, signature.inputs), True
     if "inputs" not in root:
         raise invalid("Missing 'inputs' or 'instances' key")
-    return _columns(document, signature.inputs), False
+    with np.errstate(over="ignore"):
+        return _columns(document, signature.inputs), False
 
 
 def _wrong(root: Any, text: str) -> Refusal:
@@ -72,17 +74,16 @@ def _rows(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
-    lax = document.may_hold_truth_values()
     if not named:
         document.count_once()
         rows = document.root["instances"]
         alias = min(infos)
-        array = column(rows, infos[alias].dtype, lax)
+        array = column(rows, infos[alias].dtype, document.may_hold_truth_values())
         return {alias: array} if array is not None else _rows_exactly(rows, infos)
     if all(type(row) is dict for row in rows):
         document.count_once(rows)
         rows = document.root["instances"]
-        arrays = _named_rows(rows, infos, lax)
+        arrays = _named_rows(rows, infos, document.may_hold_truth_values())
         if arrays is not None:
             return arrays
     return _rows_exactly(rows, infos)
@@ -186,8 +187,7 @@ def _check_depth(alias: str, shape: tuple[int, ...], more: int = 0) -> None:
 def _columns(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
     value = document.root["inputs"]
     document.count_once([value] if _is_object(value) else [])
-    value = document.root["inputs"]
-    lax = document.may_hold_truth_values()
+    value, lax = document.root["inputs"], document.may_hold_truth_values()
     if not _is_object(value):
         if len(infos) > 1:
             raise invalid(
@@ -212,52 +212,3 @@ def _one(alias: str, value: Any, dtype: str, lax: bool) -> np.ndarray:
     _check_depth(alias, shape)
     fill(value, shape, dtype, values)
     return tensor(values, shape, dtype)
-
-
-# In one go
-
-
-def column(values: Any, dtype: str, lax: bool) -> np.ndarray | None:
-    """An array of lists in lists, or None when they must be looked at one by one.
-
-    `lax`: whether there may be truth values, which numpy takes for numbers.
-    """
-    if dtype == "string":
-        return _texts(values)
-    try:
-        array = np.asarray(values)
-    except (ValueError, OverflowError):
-        return None
-    kind = array.dtype.kind
-    if dtype == "bool":
-        return array if kind == "b" else None
-    if kind not in "iuf" or (lax and kind != "b"):
-        return None
-    if dtype in {"float64", "float32"}:
-        with np.errstate(over="ignore"):
-            # Whole numbers become doubles first, as in the real server: their bits are rounded twice.
-            return array.astype(np.float64, copy=False).astype(dtype, copy=False)
-    return _whole(array, dtype)
-
-
-def _whole(array: np.ndarray, dtype: str) -> np.ndarray | None:
-    if dtype not in LIMITS:
-        return None
-    if not array.size:
-        return array.astype(dtype)
-    if array.dtype.kind == "f":
-        return None
-    if dtype != array.dtype.name and (int(array.min()) < LIMITS[dtype][0] or int(array.max()) > LIMITS[dtype][1]):
-        return None
-    return array.astype(dtype, copy=False)
-
-
-def _texts(values: Any) -> np.ndarray | None:
-    try:
-        array = np.array(values, dtype=object)
-        encoded = [text.encode() for text in array.ravel().tolist()]
-    except (AttributeError, ValueError):
-        return None
-    flat = np.empty(len(encoded), object)
-    flat[:] = encoded
-    return flat.reshape(array.shape)
