@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -18,87 +14,10 @@ from ferryman.storage.inputs import open_pinned, pin
 from ferryman.storage.store import open_store
 from ferryman.storage.uri import MissingFileError
 
-google_crc32c = pytest.importorskip("google_crc32c")
+pytest.importorskip("google_crc32c")
 pytest.importorskip("google.cloud.storage")
 
-
-class Api(BaseHTTPRequestHandler):
-    """Objects in memory; every object of ours is written once, so its generation is 1."""
-
-    protocol_version = "HTTP/1.1"
-    server: Bucket
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        query = parse_qs(url.query)
-        name = unquote(url.path.partition("/o/")[2])
-        if not name:
-            prefix = query.get("prefix", [""])[0]
-            found = sorted(key for key in self.server.objects if key.startswith(prefix))
-            return self._json({"kind": "storage#objects", "items": [self._metadata(key) for key in found]})
-        if name not in self.server.objects:
-            return self._json({"error": {"code": 404, "message": "No such object"}}, 404)
-        if query.get("alt") != ["media"]:
-            return self._json(self._metadata(name))
-        return self._part(self.server.objects[name])
-
-    def do_POST(self) -> None:
-        query = parse_qs(urlsplit(self.path).query)
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        name = json.loads(body)["name"] if body else query["name"][0]
-        condition = query.get("ifGenerationMatch", [""])[0]
-        if self._refused(name, condition):
-            return None
-        place = f"http://{self.headers['Host']}/resume?name={name}&condition={condition}"
-        return self._answer(200, b"", {"Location": place})
-
-    def do_PUT(self) -> None:
-        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        name = query["name"][0]
-        if not self._refused(name, query["condition"][0]):
-            self.server.objects[name] = body
-            self._json(self._metadata(name))
-
-    def _refused(self, name: str, condition: str) -> bool:
-        if condition == "0" and name in self.server.objects:
-            self._json({"error": {"code": 412, "message": "conditionNotMet"}}, 412)
-            return True
-        return False
-
-    def _metadata(self, name: str) -> dict[str, str]:
-        content = self.server.objects[name]
-        checksum = base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
-        return {"name": name, "bucket": "tests", "generation": "1", "size": str(len(content)), "crc32c": checksum}
-
-    def _part(self, content: bytes) -> None:
-        asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")
-        first, last = int(asked[0]), min(int(asked[1] or len(content)), len(content) - 1)
-        if first >= len(content):
-            return self._json({"error": {"code": 416, "message": "range"}}, 416)
-        part = content[first : last + 1]
-        return self._answer(206, part, {"Content-Range": f"bytes {first}-{last}/{len(content)}"})
-
-    def _json(self, document: dict[str, object], status: int = 200) -> None:
-        self._answer(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for header, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(header, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
-
-
-class Bucket(ThreadingHTTPServer):
-    """The server with its objects."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        super().__init__(("127.0.0.1", 0), Api)
+from google_bucket import Bucket
 
 
 @pytest.fixture
@@ -162,3 +81,12 @@ def test_without_credentials_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     with pytest.raises(UnavailableError, match=r"gs://tests: no credentials .*; try `gcloud auth"):
         open_store("gs://tests")
+
+
+def test_what_lies_directly_below_a_folder_is_told_without_listing_what_lies_deeper(bucket: Bucket) -> None:
+    bucket.objects |= {"models/m/1/saved_model.pb": b"1", "models/m/1/variables/v": b"2", "models/m/notes": b"3"}
+    bucket.objects |= {"models/mm/7/saved_model.pb": b"4"}
+    store = open_store("gs://tests/models")
+    assert store.children("m") == ["1", "notes"]
+    assert store.children() == ["m", "mm"]
+    assert [store.holds(folder) for folder in ("m/1", "m/2", "m", "mm/7/saved_model.pb")] == [True, False, True, False]

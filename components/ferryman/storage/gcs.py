@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
@@ -81,6 +82,24 @@ class GoogleStore:
         with _translated(self.uri, prefix):
             blobs = self.bucket.client.list_blobs(self.bucket, prefix=f"{start}{prefix}")
             return sorted(blob.name.removeprefix(start) for blob in blobs if not blob.name.endswith("/"))
+
+    def children(self, folder: str = "") -> builtins.list[str]:
+        """Names of objects and folders directly below `folder`."""
+        start = self._below(folder)
+        with _translated(self.uri, folder):
+            blobs = self.bucket.client.list_blobs(self.bucket, prefix=start, delimiter="/")
+            # The folders come with the pages of objects: they are complete when those have been read.
+            names = [blob.name for blob in blobs] + list(blobs.prefixes)
+        return sorted({name.removeprefix(start).rstrip("/") for name in names} - {""})
+
+    def holds(self, folder: str) -> bool:
+        """Whether an object lies below `folder`."""
+        with _translated(self.uri, folder):
+            return any(self.bucket.client.list_blobs(self.bucket, prefix=self._below(folder), max_results=1))
+
+    def _below(self, folder: str) -> str:
+        parts = [part for part in (self.prefix, check_name(folder) if folder else "") if part]
+        return "/".join(parts) + "/" if parts else ""
 
     def _blob(self, name: str) -> Any:
         return self.bucket.blob("/".join(part for part in (self.prefix, check_name(name)) if part))

@@ -6,6 +6,7 @@ store.create("sha256/ab12", content)      # False when it exists: the first writ
 
 from __future__ import annotations
 
+import builtins
 import os
 import stat
 from collections.abc import Callable
@@ -36,6 +37,12 @@ class Store(Protocol):
 
     def list(self, prefix: str = "") -> list[str]:
         """All names that start with `prefix`, sorted."""
+
+    def children(self, folder: str = "") -> builtins.list[str]:
+        """First parts of the names below `folder`, sorted: what lies deeper is not listed."""
+
+    def holds(self, folder: str) -> bool:
+        """Whether any name lies below `folder`; nothing is listed for it."""
 
 
 class LocalStore:
@@ -77,6 +84,15 @@ class LocalStore:
                 if name.startswith(prefix) and not (file.startswith(".") and file.endswith(".partial")):
                     found.append(name)
         return sorted(found)
+
+    def children(self, folder: str = "") -> builtins.list[str]:
+        """Names of files and folders in `folder`; none when it is missing."""
+        path = self._path(folder) if folder else self.folder
+        return sorted(os.listdir(path)) if path.is_dir() else []
+
+    def holds(self, folder: str) -> bool:
+        """Whether `folder` is one and not empty."""
+        return bool(self.children(folder))
 
     def _path(self, name: str) -> Path:
         return self.folder / check_name(name)
