@@ -308,9 +308,9 @@ class System:
             bad = frozenset(number for number in act.versions if names[number] in self.scenario.bad)
             return replace(replica, disproven=replica.disproven | bad, proven=replica.proven | act.versions - bad)
         assert replica.server is not None
-        before = {v.number: v for v in replica.server.versions if v.aspired}
+        before = {managed.number: managed for managed in replica.server.managed if managed.aspired}
         for number in before.keys() - act.versions:
-            if number not in part.tombstones and before[number].status != "END":
+            if number not in part.tombstones and before[number].life != "error":
                 raise Broken(f"{number} is dropped without a tombstone: {act}")
         labels = (("stable", act.label),) if act.label else ()
         policy = core.Policy("specific", versions=tuple(sorted(act.versions)))
@@ -322,11 +322,16 @@ class System:
         return replace(replica, server=server, aspired=act.versions, label_sent=act.label, removed=removed)
 
     def _server(self, world: World, server: core.State) -> Iterator[tuple[str, bool, core.State]]:
-        polled = core.aspire(server, {model.name: model.policy.versions for model in server.models})
+        polled = core.aspire(server, news(server))
         if polled != server:
             yield "polls", False, polled
-        for action in core.next_actions(server):
-            begun_state = core.begin(server, action)
+        managed = core.tick(server)
+        if managed != server:
+            yield "manages", False, managed
+            return
+        action = core.next_action(server)
+        if action:
+            begun_state = core.begin(core.request(server, action), action)
             yield f"{action.kind}s {action.number}", False, core.end(begun_state, action)
             if action.kind == "load" and world.failures < self.scenario.failures:
                 yield (
@@ -334,6 +339,16 @@ class System:
                     True,
                     core.end(begun_state, action, core.UNKNOWN, "out of memory"),
                 )
+
+
+def news(server: core.State) -> dict[str, core.Wish]:
+    """What a look at the folders changes; a wish that the manager has already would be taken over without effect."""
+    waiting = dict(server.pending)
+    return {
+        model.name: tuple((number, "") for number in model.policy.versions)
+        for model in server.source or ()
+        if model.name in waiting or server.aspired(model.name) != model.policy.versions
+    }
 
 
 def obeyed(world: World) -> tuple[int, int]:
@@ -352,10 +367,15 @@ def forgetful(replica: Replica) -> Replica:
 def started(number: int | None) -> core.State:
     """A server that has just begun to listen: what its start-up file names is loaded."""
     if number is None:
-        return core.State()
+        return core.reload(core.State(), ())[0]
     model = core.Model(M, "/m", core.Policy("specific", versions=(number,)), labels=(("stable", number),))
-    version = core.Version(M, number, "AVAILABLE")
-    return core.State((model,), (version,), ((M, "stable", number),))
+    return core.State(
+        config=(model,),
+        source=(model,),
+        labels=((M, "stable", number),),
+        managed=(core.Managed(M, number, "ready"),),
+        shown=(core.Version(M, number, "AVAILABLE"),),
+    )
 
 
 def begun(replica: Replica) -> Replica:
@@ -368,10 +388,12 @@ def observed(replica: Replica) -> Observed:
         return Observed(listening=False, exited=True, startup=replica.startup)
     versions = {}
     for version in replica.server.of(M):
-        waiting = version.gone and not version.aspired and replica.aspired and version.number in replica.aspired
+        back = version.number not in replica.server.aspired(M)
+        waiting = version.gone and back and replica.aspired and version.number in replica.aspired
         # Not polled yet since it came back on the list: an END of its former life.
         versions[version.number] = Seen("START") if waiting else Seen(version.status, version.message)
-    still = frozenset(v.number for v in replica.server.of(M) if v.aspired)
+    wished = dict(replica.server.pending).get(M, ())
+    still = frozenset(replica.server.aspired(M)) | {number for number, _ in wished}
     return Observed(
         listening=True,
         startup=replica.startup,

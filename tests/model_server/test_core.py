@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from core_states import aspired, begun, listed, model, run, statuses, with_versions
 
+from ferryman.model_server import core
 from ferryman.model_server.core import (
     FAILED_PRECONDITION,
     INVALID_ARGUMENT,
     NOT_FOUND,
+    UNAVAILABLE,
+    UNKNOWN,
     Action,
+    Awaited,
     Model,
-    Policy,
     Refusal,
     State,
     Status,
+    Unlisted,
     Version,
-    aspire,
-    begin,
-    end,
-    failures,
-    next_actions,
     reload,
     resolve,
-    settled,
     status,
+    unavailable,
 )
-
-
-def model(name: str = "m", versions: tuple[int, ...] = (41, 42), platform: str = "tensorflow", **labels: int) -> Model:
-    return Model(name, f"/{name}", Policy("specific", versions=versions), platform, tuple(sorted(labels.items())))
-
-
-def listed(*models: Model) -> State:
-    """A state whose config is `models`, nothing of them loaded."""
-    state, _, error = reload(State(), models, any_new_label=True)
-    assert error is None
-    return state
-
-
-def with_versions(state: State, name: str = "m", /, **statuses: Status) -> State:
-    for number, value in statuses.items():
-        state = state.put(Version(name, int(number.removeprefix("v")), value))
-    return state
-
-
-def states(state: State, name: str = "m") -> dict[int, str]:
-    return {version.number: version.status for version in state.of(name)}
-
-
-def done(state: State, action: Action, code: int = 0, message: str = "") -> State:
-    return end(begin(state, action), action, code, message)
-
-
-def run(state: State) -> tuple[State, list[str]]:
-    """Take every action, one at a time, until none is left; what was done, in order."""
-    log = []
-    while actions := next_actions(state):
-        state = done(state, actions[0])
-        log.append(f"{actions[0].kind} {actions[0].number}")
-    return state, log
 
 
 def refused(state: State, *models: Model, any_new_label: bool = False) -> tuple[State, Refusal]:
@@ -66,22 +32,6 @@ def refused(state: State, *models: Model, any_new_label: bool = False) -> tuple[
     assert error is not None
     assert not fresh
     return after, error
-
-
-# Policies
-
-
-def test_the_latest_policy_takes_the_highest_numbers_not_the_longest_names() -> None:
-    assert Policy().choose([9, 10, 2]) == (10,)
-    assert Policy("latest", count=2).choose([9, 10, 2]) == (9, 10)
-
-
-def test_the_policy_for_all_takes_every_number_once_and_ascending() -> None:
-    assert Policy("all").choose([9, 10, 2, 9]) == (2, 9, 10)
-
-
-def test_a_specific_version_that_is_not_on_disk_is_passed_over() -> None:
-    assert Policy("specific", versions=(2, 7)).choose([9, 2, 10]) == (2,)
 
 
 # Which version answers
@@ -176,14 +126,14 @@ def test_a_bad_list_is_an_invalid_argument_and_changes_no_model(models: tuple[Mo
     before = with_versions(listed(model()), v41="AVAILABLE")
     after, error = refused(before, *models)
     assert (error.code, error.text) == (INVALID_ARGUMENT, text)
-    assert (after.models, after.versions) == (before.models, before.versions)
+    assert (after.source, after.managed, after.shown) == (before.source, before.managed, before.shown)
 
 
 def test_a_base_path_may_be_the_address_of_a_bucket() -> None:
     state, fresh, error = reload(State(), (Model("n", "gs://bucket/n"),))
     assert error is None
     assert fresh == {"n"}
-    assert state.models[0].base_path == "gs://bucket/n"
+    assert (state.source or ())[0].base_path == "gs://bucket/n"
 
 
 def test_an_unsupported_platform_is_refused_only_after_the_labels_moved() -> None:
@@ -191,7 +141,7 @@ def test_an_unsupported_platform_is_refused_only_after_the_labels_moved() -> Non
     after, error = refused(before, model(stable=42), model("n", platform="other"))
     assert error.code == INVALID_ARGUMENT
     assert after.labels == (("m", "stable", 42),)
-    assert after.models == before.models
+    assert after.source == before.source
 
 
 # Labels
@@ -204,14 +154,14 @@ def test_labels_are_checked_before_any_version_changes() -> None:
     assert error.text == (
         "Request to assign label to version 42 of model m, which is not currently available for inference"
     )
-    assert after == before
+    assert after == before._replace(config=(model(versions=(42,), stable=42),))
 
 
 def test_one_models_bad_label_stops_the_change_of_another() -> None:
     before = with_versions(listed(model("a", versions=(1,), stable=1), model("b", versions=(2,))), "a", v1="AVAILABLE")
     after, error = refused(before, model("a", versions=(1,), stable=9), model("b", versions=(3,), stable=3))
     assert "version 9 of model a" in error.text
-    assert after == before
+    assert after._replace(config=before.config) == before
 
 
 def test_a_label_moves_to_a_version_that_is_available_and_the_others_go_with_the_list() -> None:
@@ -244,9 +194,23 @@ def test_the_flag_does_not_help_a_label_that_exists() -> None:
     assert error.code == FAILED_PRECONDITION
 
 
-def test_a_label_that_stays_where_it_is_needs_nothing() -> None:
+def test_a_label_that_stays_where_it_is_needs_an_available_version_unless_the_flag_is_set() -> None:
     before = with_versions(listed(model(stable=41)), v41="END")
-    assert reload(before, (model(stable=41),))[2] is None
+    assert refused(before, model(stable=41))[1].code == FAILED_PRECONDITION
+    assert reload(before, (model(stable=41),), any_new_label=True)[2] is None
+
+
+def test_the_label_of_one_model_does_not_stand_for_the_label_of_another() -> None:
+    before = listed(model("a", stable=41), model("b"))
+    after, _, error = reload(before, (model("a", stable=41), model("b", stable=42)), any_new_label=True)
+    assert error is None
+    assert after.labels == (("a", "stable", 41), ("b", "stable", 42))
+
+
+def test_a_label_before_the_first_config_is_unavailable() -> None:
+    with pytest.raises(Refusal, match=r"^Model labels does not init yet\.stable$") as caught:
+        resolve(State(), "m", None, "stable")
+    assert caught.value.code == UNAVAILABLE
 
 
 # Reload and waiting
@@ -256,18 +220,18 @@ def test_only_names_that_are_new_are_waited_for() -> None:
     state, fresh, error = reload(listed(model("old")), (model("old", versions=(9,)), model("new")))
     assert error is None
     assert fresh == {"new"}
-    assert [entry.policy.versions for entry in state.models] == [(9,), (41, 42)]
+    assert [entry.policy.versions for entry in state.source or ()] == [(9,), (41, 42)]
 
 
 def test_a_model_missing_from_the_list_is_torn_down_and_its_neighbour_is_not() -> None:
-    state = with_versions(listed(model("a"), model("b")), "a", v41="AVAILABLE", v42="START")
+    state = with_versions(listed(model("a"), model("b")), "a", v41="AVAILABLE", v42="AVAILABLE")
     state = with_versions(state, "b", v41="AVAILABLE")
     state, _, error = reload(state, (model("b"),))
     assert error is None
     state, log = run(state)
-    assert log == ["unload 41"]
-    assert states(state, "a") == {41: "END", 42: "END"}
-    assert states(state, "b") == {41: "AVAILABLE"}
+    assert log == ["unload a41", "unload a42"]
+    assert statuses(state, "a") == {41: "END", 42: "END"}
+    assert statuses(state, "b") == {41: "AVAILABLE"}
 
 
 def test_an_empty_list_unloads_everything() -> None:
@@ -276,119 +240,145 @@ def test_an_empty_list_unloads_everything() -> None:
     assert error is None
     state, log = run(state)
     assert log == ["unload 41", "unload 42"]
-    assert state.models == ()
+    assert state.source == ()
 
 
-def test_waiting_ends_with_the_first_version_that_is_ready_or_ended() -> None:
-    state = with_versions(listed(model()), v41="LOADING", v42="LOADING")
-    assert not settled(state, ["m"])
-    assert not settled(state, ["never seen"])
-    assert settled(with_versions(state, v41="AVAILABLE"), ["m"])
-    assert settled(with_versions(state, v42="END"), ["m"])
-    assert not settled(with_versions(state, v42="END"), ["m", "never seen"])
+# The kinds of configs, platforms, logging
 
 
-def test_failures_name_the_version_and_the_code_of_models_without_a_ready_one() -> None:
-    broken = listed(model("a"), model("b")).put(Version("a", 42, "END", True, NOT_FOUND, "no such file"))
-    broken = with_versions(broken, "a", v41="LOADING")
-    assert failures(broken, ["b", "a"]) == ["{name: a version: 42} due to error: NOT_FOUND: no such file"]
-    assert failures(with_versions(broken, "a", v41="AVAILABLE"), ["a"]) == []
+def test_a_server_that_has_a_list_takes_nothing_but_lists() -> None:
+    for config in Unlisted:
+        with pytest.raises(Refusal, match=r"^Cannot transition to requested config\.") as caught:
+            core.check_transition((), config)
+        assert caught.value.code == FAILED_PRECONDITION
+    core.check_transition((), (model(),))
 
 
-# Polls
+def test_a_server_without_a_config_takes_an_empty_one_and_no_custom_one() -> None:
+    core.check_transition(None, Unlisted.EMPTY)
+    with pytest.raises(Refusal, match="does not yet support custom"):
+        core.check_transition(None, Unlisted.CUSTOM)
 
 
-def test_a_failed_version_is_not_retried_while_it_is_wanted() -> None:
-    state = aspire(listed(model(versions=(42,))), {"m": [42]})
-    state = done(state, Action("load", "m", 42), NOT_FOUND, "half a folder")
-    state = aspire(state, {"m": [42]})
-    assert next_actions(state) == ()
-    assert state.version("m", 42) == Version("m", 42, "END", True, NOT_FOUND, "half a folder")
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (
+            Model("m", "/m", model_type=1),
+            "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform, "
+            "model name is m",
+        ),
+        (Model("m", "/m", platform="", model_type=2), "ModelServerConfig::model_type choice 2 not supported."),
+    ],
+)
+def test_the_deprecated_type_is_checked_with_the_platform(entry: Model, text: str) -> None:
+    assert refused(State(), entry)[1].text == text
 
 
-def test_a_failed_version_that_was_dropped_for_a_poll_is_tried_anew() -> None:
-    state = aspire(listed(model(versions=(42,))), {"m": [42]})
-    state = done(state, Action("load", "m", 42), NOT_FOUND, "half a folder")
-    state = aspire(aspire(state, {"m": []}), {"m": [42]})
-    assert state.version("m", 42) == Version("m", 42, "START")
-    assert next_actions(state) == (Action("load", "m", 42),)
+def test_the_deprecated_type_alone_stands_for_the_platform() -> None:
+    before = listed(Model("m", "/m", platform="", model_type=1))
+    assert reload(before, (model(),))[2] is None
 
 
-def test_a_model_that_the_poll_did_not_reach_stays_as_it_is() -> None:
-    state = with_versions(listed(model("a"), model("b")), "a", v41="AVAILABLE")
-    state = with_versions(state, "b", v42="AVAILABLE")
-    state, log = run(aspire(state, {"b": []}))
-    assert log == ["unload 42"]
-    assert states(state, "a") == {41: "AVAILABLE"}
+def test_a_list_that_named_no_platform_refuses_every_list_after_it() -> None:
+    broken, error = refused(listed(model()), model(), model("n", platform=""))
+    assert "neither" in error.text
+    again, error = refused(broken, model())
+    assert "model name is n" in error.text
+    assert again == broken
 
 
-def test_a_version_whose_folder_is_deleted_is_unloaded() -> None:
-    state = with_versions(listed(model()), v41="AVAILABLE", v42="AVAILABLE")
-    state, log = run(aspire(state, {"m": [42]}))
-    assert log == ["unload 41"]
-    assert states(state) == {41: "END", 42: "AVAILABLE"}
+def test_a_platform_that_was_refused_is_what_the_next_list_is_compared_with() -> None:
+    broken, _ = refused(listed(model()), model(), model("n", platform="other"))
+    assert "platform was other and new platform requested is tensorflow" in refused(broken, model("n"))[1].text
+    without, _, error = reload(broken, (model(),))
+    assert error is None
+    assert reload(without, (model("n"),))[2] is None
 
 
-def test_a_version_wanted_again_before_it_went_stays_without_a_new_load() -> None:
-    state = with_versions(listed(model()), v41="AVAILABLE", v42="AVAILABLE")
-    state = aspire(aspire(state, {"m": [42]}), {"m": [41, 42]})
-    assert next_actions(state) == ()
-    assert states(state) == {41: "AVAILABLE", 42: "AVAILABLE"}
+def test_request_logging_is_refused() -> None:
+    core.check_logging((model(),))
+    with pytest.raises(Refusal, match=r"^No request-logger-creator provided\.$"):
+        core.check_logging((model(), model("n")._replace(logged=True)))
 
 
-def test_a_version_that_nobody_started_ends_at_once_when_it_is_no_longer_wanted() -> None:
-    state = aspire(aspire(listed(model()), {"m": [41, 42]}), {"m": [42]})
-    assert states(state) == {41: "END", 42: "START"}
+@pytest.mark.parametrize(("path", "absolute"), [("s3://b/m", True), ("a://b", False), ("://b", False), ("m", False)])
+def test_an_address_needs_a_scheme_of_two_letters(path: str, absolute: bool) -> None:
+    assert (reload(State(), (Model("m", path),))[2] is None) is absolute
 
 
-# Order of actions
+def test_names_are_checked_before_paths() -> None:
+    text = refused(State(), Model("a", "relative"), model("b"), model("b"))[1].text
+    assert text == "Illegal to list model b multiple times in config list"
 
 
-def test_the_highest_new_version_loads_first() -> None:
-    state = aspire(listed(Model("m", "/m", Policy("all"))), {"m": [9, 10, 2]})
-    state, log = run(state)
-    assert log == ["load 10", "load 9", "load 2"]
+def test_the_names_that_are_new_are_those_new_to_the_source_not_to_the_last_list() -> None:
+    before = with_versions(listed(model(stable=41)), v41="AVAILABLE")
+    half, _ = refused(before, model(stable=42), model("new"))
+    assert [entry.name for entry in half.config or ()] == ["m", "new"]
+    _, fresh, error = reload(half, (model(stable=41), model("new")))
+    assert error is None
+    assert fresh == {"new"}
 
 
-def test_the_old_version_goes_only_when_the_new_one_is_ready() -> None:
-    state = with_versions(listed(model(versions=(42,))), v41="AVAILABLE")
-    state = aspire(state, {"m": [41, 42]})
-    assert next_actions(state) == (Action("load", "m", 42),)
-    state = begin(state, Action("load", "m", 42))
-    assert next_actions(state) == ()
-    state = end(state, Action("load", "m", 42))
-    assert next_actions(state) == (Action("unload", "m", 41),)
+# Waiting
 
 
-def test_the_last_ready_version_outlives_a_successor_that_fails() -> None:
-    state = with_versions(listed(model(versions=(42,))), v41="AVAILABLE")
-    state = done(aspire(state, {"m": [41, 42]}), Action("load", "m", 42), NOT_FOUND, "broken")
-    assert next_actions(state) == ()
-    assert resolve(state, "m", None, None) == 41
-    assert next_actions(aspire(state, {"m": []})) == (Action("unload", "m", 41),)
+def heard(*versions: Version) -> Awaited:
+    return Awaited(frozenset({"a", "b"}), tuple(sorted(versions)))
 
 
-def test_of_two_old_versions_the_lower_goes_before_the_new_one_is_up() -> None:
-    state = with_versions(listed(model(versions=(43,))), v41="AVAILABLE", v42="AVAILABLE")
-    state, log = run(aspire(state, {"m": [41, 42, 43]}))
-    assert log == ["unload 41", "load 43", "unload 42"]
-    assert states(state) == {41: "END", 42: "END", 43: "AVAILABLE"}
+def test_waiting_ends_when_every_name_has_a_version_that_is_available_or_ended() -> None:
+    one = Version("a", 41, "AVAILABLE")
+    assert heard(one).reached() is None
+    assert heard(one, Version("b", 1, "LOADING")).reached() is None
+    assert heard(one, Version("b", 1, "END")).reached() == (one, Version("b", 1, "END"))
+    assert Awaited(frozenset()).reached() == ()
 
 
-def test_two_models_act_at_the_same_time_one_action_each() -> None:
-    state = aspire(listed(model("a"), model("b")), {"a": [41, 42], "b": [41]})
-    assert next_actions(state) == (Action("load", "a", 42), Action("load", "b", 41))
+def test_the_lowest_version_that_is_available_or_ended_decides_even_when_a_higher_one_serves() -> None:
+    bad = Version("a", 41, "END", NOT_FOUND, "no such file")
+    reached = heard(bad, Version("a", 42, "AVAILABLE"), Version("b", 1, "AVAILABLE")).reached()
+    assert reached is not None
+    error = unavailable(reached, "model")
+    assert error is not None
+    assert error.code == UNKNOWN
+    assert error.text == (
+        "1 model(s) did not become available: {{{name: a version: 41} due to error: NOT_FOUND: no such file}, }"
+    )
+    assert unavailable((Version("a", 42, "AVAILABLE"),), "model") is None
 
 
-def test_a_load_that_nobody_wants_any_more_becomes_ready_and_is_then_unloaded() -> None:
-    load = Action("load", "m", 42)
-    state = begin(aspire(listed(model(versions=(42,))), {"m": [42]}), load)
+def test_a_version_that_went_without_an_error_is_named_without_one() -> None:
+    error = unavailable((Version("a", 1, "END"), Version("b", 2, "END", UNKNOWN, "bad")), "servable")
+    assert error is not None
+    assert error.text == (
+        "2 servable(s) did not become available: {{{name: a version: 1}}, {{name: b version: 2} due to error: UNKNOWN: bad}, }"
+    )
+
+
+def test_a_reload_hears_only_what_happens_after_it_began() -> None:
+    before = with_versions(listed(model()), v41="AVAILABLE")
+    awaited = Awaited(frozenset({"m"})).hear(before, before.publish(Version("m", 42, "LOADING")))
+    assert awaited.heard == (Version("m", 42, "LOADING"),)
+    assert awaited.reached() is None
+
+
+def test_a_name_that_comes_back_before_the_manager_saw_it_go_has_nothing_to_be_waited_for() -> None:
+    state = with_versions(listed(model(versions=(41,))), v41="AVAILABLE")
     state, _, _ = reload(state, ())
-    state, log = run(end(state, load))
-    assert log == ["unload 42"]
-    assert states(state) == {42: "END"}
+    state, fresh, _ = reload(state, (model(versions=(41,)),))
+    assert fresh == {"m"}
+    after, log = run(aspired(state, "m", 41))
+    assert log == []
+    assert after.shown == state.shown
 
 
-def test_an_action_on_a_version_that_nobody_knows_is_a_bug() -> None:
-    with pytest.raises(KeyError):
-        begin(listed(model()), Action("load", "m", 42))
+def test_a_name_that_comes_back_while_its_version_goes_ends_the_wait_with_that_end() -> None:
+    state = with_versions(listed(model(versions=(41,))), v41="AVAILABLE")
+    state, _, _ = reload(state, ())
+    state = core.tick(state)
+    going = begun(state, Action("unload", "m", 41))
+    going, fresh, _ = reload(going, (model(versions=(41,)),))
+    awaited = Awaited(fresh).hear(going, core.end(going, Action("unload", "m", 41)))
+    assert awaited.reached() == (Version("m", 41, "END"),)

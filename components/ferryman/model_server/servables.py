@@ -1,35 +1,60 @@
-"""Drives the core: polls folders, loads and unloads in threads, and holds what answers requests."""
+"""Drives the core: looks at folders, loads and unloads, and routes requests to what is loaded.
+
+The locks are the real server's, because its waits show: a reload holds `_reloads` until its new models are there
+(`server_core.cc:config_mu_`), a look at the folders holds `_source` (`file_system_storage_path_source.cc:mu_`), and a change
+of the routes holds `_managed` until all older requests have ended (`basic_manager.cc:mu_`).
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ferryman.model_server import core
-from ferryman.model_server.core import Action, Model, Refusal, State
+from ferryman.model_server.core import Action, Awaited, Config, Model, Refusal, State, Unlisted
+from ferryman.model_server.discovery import DiscoveryError, Listing, discover
+from ferryman.model_server.loads import Loads
+from ferryman.model_server.routing import Key, Router, Use
 from ferryman.model_server.runtime.servable import Servable
+from ferryman.model_server.threads import Periodic, Pool
 
 log = logging.getLogger("ferryman.model_server")
 
 TICK = 0.1
-"""Seconds between two looks at the state; the real manager's interval."""
+"""Seconds between two ticks of the manager. Source: `aspired_versions_manager.h:manage_state_interval_micros`."""
+
+LOOK = 0.5
+"""Seconds between two looks at whether the server ends while a reload waits."""
+
+
+class Folders(Listing, Protocol):
+    """Where versions lie: what discovery asks, and local folders to load from."""
+
+    def fetch(self, path: str) -> Path:
+        """A local folder with the files of a version; OSError or Refusal when it cannot be had."""
+
+    def release(self, folder: Path) -> None:
+        """A folder from `fetch` that nobody needs any more."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the manager loads; the defaults are tensorflow_model_server's."""
+    """How the manager works; the defaults are tensorflow_model_server's."""
 
     poll_seconds: float = 1.0
-    """Between two polls of the file system; 0 polls once, negative never."""
+    """Between two looks at the folders. 0 looks once, after which no reload takes effect; negative never looks."""
 
     load_threads: int = 0
     """0 loads in the manager's own thread, where a failing load blocks everything else."""
+
+    unload_threads: int = 0
+    initial_load_threads: int | None = None
+    """For the models of the first config; four per CPU where None."""
 
     max_retries: int = 5
     retry_seconds: float = 60.0
@@ -38,173 +63,201 @@ class Settings:
 
 
 class Servables:
-    """Versions of several models behind one lock; `load` and `listing` are injected."""
+    """Versions of several models; `load` and `folders` are injected, `pause` waits between attempts to load."""
 
     def __init__(
         self,
         settings: Settings,
         load: Callable[[Path], Servable],
-        listing: Callable[[str], list[int] | None],
-        folder: Callable[[str, int], Path],
+        folders: Folders,
+        *,
+        tick: float = TICK,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self.settings = settings
-        self._load, self._listing, self._folder = load, listing, folder
+        self.router = Router()
+        self._folders = folders
         self._state = State()
-        self._loaded: dict[tuple[str, int], Servable] = {}
-        self._users: dict[tuple[str, int], int] = {}
-        self._changed = threading.Condition()
-        self._reloads = threading.Lock()
+        self._awaited: Awaited | None = None
+        self._step_lock, self._reloads = threading.Lock(), threading.Lock()
+        self._source, self._managed, self._pools = threading.Lock(), threading.Lock(), threading.Lock()
+        self._changed = threading.Condition(self._step_lock)
         self._stopping = threading.Event()
-        self._workers = ThreadPoolExecutor(max(1, settings.load_threads), thread_name_prefix="load")
-        self._polled_at = float("-inf")
-        self._thread = threading.Thread(target=self._work, name="manager", daemon=True)
+        self._load_pool = Pool("load", settings.load_threads)
+        self._unload_pool = Pool("unload", settings.unload_threads)
+        self._loads = Loads(self, load, folders, pause or self._stopping.wait)
+        self._manager = Periodic("manager", tick, self.tick)
+        self._poller: Periodic | None = None
 
     @property
     def state(self) -> State:
         """The state as it stands now."""
         return self._state
 
+    @property
+    def ends(self) -> bool:
+        """Whether the server is ending."""
+        return self._stopping.is_set()
+
+    def use(self, name: str, number: int | None, label: str | None) -> Use:
+        """The version that a request goes to: entered, (its number, itself); it is not closed before it is left.
+
+        Raises:
+            Refusal: on entering, as `core.resolve` answers.
+        """
+        return self.router.use(name, number, label)
+
     def start(self) -> None:
-        """Begin to poll and to load."""
-        self._thread.start()
+        """Begin to manage; looks at the folders begin with the first reload."""
+        self._manager.start()
 
     def stop(self) -> None:
         """End; loads that run are left to end with the process."""
         self._stopping.set()
+        self._manager.stop()
+        if self._poller:
+            self._poller.stop()
         with self._changed:
             self._changed.notify_all()
-        self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def reload(self, models: tuple[Model, ...]) -> None:
-        """Replace the config and wait until every model whose name is new has a ready version or none that can be.
+    def reload(self, config: Config) -> None:
+        """Replace the whole config and wait, without a limit, for the models that are new to the source.
 
-        One call at a time, without a limit: as the real server, which holds its mutex while it waits.
+        One call at a time. The first config that lists models loads them with more threads and waits for all of them.
+        Source: `server_core.cc:ReloadConfig`.
 
         Raises:
             Refusal: with the real server's code and text; part of the config may then have been applied.
         """
         with self._reloads:
-            with self._changed:
-                self._state, fresh, error = core.reload(self._state, models, any_new_label=self.settings.any_new_label)
-                if error:
-                    raise error
-                self._polled_at = float("-inf")
-                self._changed.notify_all()
-                while not core.settled(self._state, fresh) and not self._stopping.is_set():
-                    self._changed.wait(1.0)
-                failed = core.failures(self._state, fresh)
-            if failed:
-                listed = "".join(f"{{{text}}}, " for text in failed)
-                raise Refusal(core.UNKNOWN, f"{len(failed)} model(s) did not become available: {{{listed}}}")
-
-    @contextmanager
-    def use(self, name: str, number: int | None, label: str | None) -> Iterator[tuple[int, Servable]]:
-        """The version that a request goes to; it is not unloaded before the request ends."""
-        with self._changed:
-            version = core.resolve(self._state, name, number, label)
-            key = (name, version)
-            self._users[key] = self._users.get(key, 0) + 1
-            loaded = self._loaded[key]
-        try:
-            yield version, loaded
-        finally:
-            with self._changed:
-                self._users[key] -= 1
-                self._changed.notify_all()
-
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            self._poll()
-            for action in self._begin():
-                if action.kind == "load" and self.settings.load_threads == 0:
-                    self._perform(action)
-                else:
-                    self._workers.submit(self._perform, action)
-            with self._changed:
-                self._changed.wait(TICK)
-
-    def _poll(self) -> None:
-        """Look at all base paths; the first that is missing stops the discovery for all, as in the real server."""
-        now, pause = time.monotonic(), self.settings.poll_seconds
-        if pause < 0 or (pause == 0 and self._polled_at > 0) or now - self._polled_at < pause:
-            return
-        models = self._state.models
-        found: dict[str, list[int]] = {}
-        for model in models:
-            versions = self._listing(model.base_path)
-            if versions is None:
-                log.warning("Could not find base path %s for servable %s", model.base_path, model.name)
-                self._polled_at = now
+            core.check_transition(self._state.config, config)
+            if isinstance(config, Unlisted):
+                log.info("Taking no action for empty config.")
                 return
-            found[model.name] = versions
-        with self._changed:
-            if self._state.models == models:
-                self._polled_at = now
-                self._state = core.aspire(self._state, found)
-                self._changed.notify_all()
+            self._adopt(config)
+            if self._state.source is None:
+                self._connect(config)
+            else:
+                self._change(config)
+            core.check_logging(config)
 
-    def _begin(self) -> tuple[Action, ...]:
+    def step(self, change: Callable[[State], State]) -> State:
+        """One step of the core; what waits for events hears of it."""
         with self._changed:
-            actions = tuple(action for action in core.next_actions(self._state) if not self._busy(action))
-            for action in actions:
-                self._state = core.begin(self._state, action)
+            before, self._state = self._state, change(self._state)
+            if self._state.shown is not before.shown and self._awaited:
+                self._awaited = self._awaited.hear(before, self._state)
             self._changed.notify_all()
-        return actions
+            return self._state
 
-    def _busy(self, action: Action) -> bool:
-        return any(v.status in {"UNLOADING"} and v.number == action.number for v in self._state.of(action.model))
+    def tick(self) -> None:
+        """One tick of the manager: forget, take over wishes, begin one action over all models."""
+        with self._managed:
+            action = core.next_action(self.step(core.tick))
+            if action:
+                self.step(lambda state: core.request(state, action))
+        if action:
+            self._submit(action)
 
-    def _perform(self, action: Action) -> None:
-        if action.kind == "load":
-            self._perform_load(action)
-        else:
-            self._perform_unload(action)
-
-    def _perform_load(self, action: Action) -> None:
-        code, text, loaded = core.OK, "", None
-        for attempt in range(1 + self.settings.max_retries):
-            if attempt:
-                self._stopping.wait(self.settings.retry_seconds)
-            if self._unwanted(action):
-                code, text = core.CANCELLED, "Loading of servable cancelled"
-                break
+    def poll(self) -> None:
+        """Look at all base paths; the first that is missing stops it for all models."""
+        with self._source:
+            models = self._state.source
+            if models is None:
+                return
             try:
-                loaded = self._load(self._where(action))
-                code, text = core.OK, ""
-                break
-            except Refusal as error:
-                code, text = error.code, error.text
-            except Exception as error:  # whatever a model file does to TensorFlow must not end the server
-                code, text = core.UNKNOWN, f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
-            log.error("Loading %s version %d failed: %s", action.model, action.number, text)
-        with self._changed:
-            if loaded is not None:
-                self._loaded[action.model, action.number] = loaded
-            self._state = core.end(self._state, action, code, text)
-            self._changed.notify_all()
-        if loaded is not None:
-            log.info("Loaded %s version %d", action.model, action.number)
+                found = discover(models, self._folders)
+            except DiscoveryError as error:
+                log.error("FileSystemStoragePathSource encountered a filesystem access error: %s", error)
+                return
+            self.step(lambda state: core.aspire(state, found))
 
-    def _perform_unload(self, action: Action) -> None:
-        key = (action.model, action.number)
-        with self._changed:
-            # Requests that came before the unload keep the version until they end.
-            while self._users.get(key, 0) and not self._stopping.is_set():
-                self._changed.wait(1.0)
-            loaded = self._loaded.pop(key, None)
-        if loaded is not None:
-            loaded.close()
-        with self._changed:
-            self._state = core.end(self._state, action)
-            self._changed.notify_all()
-        log.info("Unloaded %s version %d", action.model, action.number)
+    def route(self) -> bool:
+        """Route requests by the versions that are ready, and wait for the requests of before; False at the end."""
+        state = self._state
+        ready = [m for m in state.managed if m.life == "ready"]
+        served: dict[Key, tuple[int, Servable]] = {}
+        for managed in ready:
+            served[managed.model, managed.number] = (
+                managed.number,
+                self._loads.servables[managed.model, managed.number],
+            )
+            # They are sorted: the highest of a model comes last.
+            served[managed.model, None] = served[managed.model, managed.number]
+        return self.router.swap(served, self._stopping.is_set)
 
-    def _where(self, action: Action) -> Path:
-        model = next((model for model in self._state.models if model.name == action.model), None)
-        if model is None:
-            raise Refusal(core.CANCELLED, "Loading of servable cancelled")
-        return self._folder(model.base_path, action.number)
+    def managing(self) -> threading.Lock:
+        """What is held while the routes change."""
+        return self._managed
 
-    def _unwanted(self, action: Action) -> bool:
-        version = self._state.version(action.model, action.number)
-        return self._stopping.is_set() or version is None or not version.aspired
+    def _submit(self, action: Action) -> None:
+        if action.kind == "unload":
+            self._unload_pool.submit(lambda: self._loads.unload(action))
+            return
+        with self._pools:
+            self._load_pool.submit(lambda: self._loads.load(action))
+
+    def _adopt(self, models: tuple[Model, ...]) -> None:
+        with self._changed:
+            self._state, error = core.adopt(self._state, models, any_new_label=self.settings.any_new_label)
+            labels = self._state.labels
+            self.router.labels = None if labels is None else {(name, label): to for name, label, to in labels}
+        if error:
+            raise error
+
+    def _change(self, models: tuple[Model, ...]) -> None:
+        """Source: `server_core.cc:AddModelsViaModelConfigList`."""
+        fresh = core.replace_source(self._state, models)[1]
+        with self._changed:
+            # A monitor of its own: what a version was before the call counts for nothing.
+            self._awaited = Awaited(fresh)
+        with self._source:
+            self.step(lambda state: core.replace_source(state, models)[0])
+        self._await("model")
+
+    def _connect(self, models: tuple[Model, ...]) -> None:
+        """Source: `load_servables_fast.cc:ConnectSourcesWithFastInitialLoad`."""
+        initial = self.settings.initial_load_threads
+        self._resize(4 * (os.cpu_count() or 1) if initial is None else initial)
+        with self._changed:
+            self._awaited = Awaited(frozenset(model.name for model in models), self._state.shown)
+            self._state = core.replace_source(self._state, models)[0]
+        self._look()
+        try:
+            self._await("servable")
+        except Refusal:
+            if self._poller:
+                self._poller.stop()
+            self.step(core.drop_source)
+            raise
+        finally:
+            self._resize(self.settings.load_threads)
+
+    def _look(self) -> None:
+        """Begin to look at the folders. Source: `file_system_storage_path_source.cc:SetAspiredVersionsCallback`."""
+        seconds = self.settings.poll_seconds
+        if seconds > 0:
+            self._poller = Periodic("poll", seconds, self.poll)
+            self._poller.start()
+        elif seconds == 0:
+            threading.Thread(target=self.poll, name="poll", daemon=True).start()
+
+    def _await(self, noun: str) -> None:
+        with self._changed:
+            while self._awaited and (reached := self._awaited.reached()) is None and not self.ends:
+                self._changed.wait(LOOK)
+            self._awaited = None
+            if self.ends:
+                raise Refusal(core.UNAVAILABLE, "The server ends; the config was taken over, its models did not load.")
+        error = core.unavailable(reached or (), noun)
+        if error:
+            raise error
+
+    def _resize(self, threads: int) -> None:
+        """Go on with another number of threads once all loads that were begun have ended, retries included.
+
+        Source: `basic_manager.cc:SetNumLoadThreads`.
+        """
+        with self._pools:
+            self._load_pool.join(self._stopping.is_set)
+            self._load_pool = Pool("load", threads)

@@ -64,6 +64,15 @@ class Observed:
     disproven: Mapping[int, str] = field(default_factory=dict)
     """Versions that gave others, and which."""
 
+    def lingers(self, number: int) -> bool:
+        """Whether a version that is off the list may still load, serve or come up.
+
+        Its last wish may wait to be taken over by the server, which shows nothing of it. START alone is no sign: what was
+        taken off the list before it began to load shows START for ever (aspired_versions_manager.cc:FlushServables).
+        """
+        version = self.versions.get(number)
+        return number in self.resting or (version is not None and version.alive and version.state != "START")
+
 
 @dataclass(frozen=True)
 class Act:
@@ -109,7 +118,7 @@ def _load(want: Targets, seen: Observed) -> Act | None:
     aspired = coming if seen.aspired is None else seen.aspired
     current = seen.label if seen.aspired is None else seen.label_config
     for number in sorted(usable - aspired):
-        if number in seen.resting or (number in seen.versions and seen.versions[number].alive):
+        if seen.lingers(number):
             # Taken off the list and wanted again: the server first ends it, however AVAILABLE it still looks.
             return Act("wait", why=f"the server must forget version {number} before it can come back")
     if usable - aspired or (seen.aspired is None and aspired):
@@ -154,5 +163,5 @@ def _drop(want: Targets, seen: Observed, label: int | None) -> Act | None:
     aspired = seen.aspired or frozenset()
     if aspired & want.tombstones:
         return Act("reload", aspired - want.tombstones, label)
-    leaving = [n for n in sorted(want.tombstones) if n in seen.versions and seen.versions[n].alive]
+    leaving = [n for n in sorted(want.tombstones) if seen.lingers(n)]
     return Act("wait", why=f"version {leaving[0]} is leaving") if leaving else None
