@@ -217,22 +217,39 @@ class Server(RuleBasedStateMachine):
                 assert core.resolve(self.state, name, None, None) == max(ready)
 
     def teardown(self) -> None:
-        """Whatever happened, work alone comes to an end, and empties a server whose list is empty."""
+        """Whatever happened, work alone leads to what the folders have, and empties a server whose list is empty."""
         self.users.clear()
+        self.poll()
+        wishes = dict(self.state.pending)
+        self.work()
+        put_off = dict(self.state.pending)
+        for model in self.state.source or ():
+            numbers = tuple(number for number, _ in wishes[model.name])
+            aspired, ready = self.state.aspired(model.name), self.state.ready(model.name)
+            if model.name in put_off:
+                # The last ready version stays while its successor failed, and cannot be taken over again.
+                assert set(ready) - set(aspired) & set(numbers)
+                assert not set(ready) & set(aspired)
+            else:
+                assert aspired == numbers
+                assert set(aspired) <= set(ready) | {number for name, number in self.failed if name == model.name}
         self.step(core.reload(self.state, ())[0])
-        for _ in range(100):
+        self.work()
+        assert self.state.managed == ()
+
+    def work(self) -> None:
+        """Tick, and end whatever was begun, until nothing is left to do."""
+        for _ in range(60):
             self.step(core.tick(self.state))
             action = core.next_action(self.state)
             if action:
                 self.step(core.request(self.state, action))
                 self.queued.append(action)
-            self.running += self.queued
             for begun in self.queued:
                 self.step(core.begin(self.state, begun))
-            self.queued = []
+            self.running, self.queued = self.running + self.queued, []
             while self.running:
                 self.step(core.end(self.state, self.running.pop()))
-        assert self.state.managed == ()
 
 
 TestServer = Server.TestCase
