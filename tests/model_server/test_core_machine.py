@@ -98,6 +98,12 @@ class Server(RuleBasedStateMachine):
             core.resolve(self.state, name, None, label)
         assert caught.value.code == (core.INVALID_ARGUMENT if label and number is None else core.NOT_FOUND)
 
+    @rule(listed=models)
+    def reload_and_poll(self, listed: tuple[Model, ...]) -> None:
+        """Chance alone seldom does one after the other."""
+        self.reload(tuple(model._replace(labels=()) for model in listed), free=False)
+        self.poll()
+
     @precondition(lambda self: self.users)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
@@ -175,6 +181,12 @@ class Server(RuleBasedStateMachine):
             self.closed.add(key)
         assert (key[1] in self.state.ready(key[0])) == (action.kind == "load" and held.aspired)
 
+    @rule()
+    def everything_ends(self) -> None:
+        """All requests, and all loads, which work: from here other steps lead further."""
+        self.users.clear()
+        self.work()
+
     # What always holds
 
     @invariant()
@@ -240,21 +252,21 @@ class Server(RuleBasedStateMachine):
     def work(self) -> None:
         """Tick, and end whatever was begun, until nothing is left to do."""
         for _ in range(60):
-            self.step(core.tick(self.state))
-            action = core.next_action(self.state)
-            if action:
-                self.step(core.request(self.state, action))
-                self.queued.append(action)
+            self.tick()
+            idle = not self.queued and not self.running and core.tick(self.state) == self.state
             for begun in self.queued:
                 self.step(core.begin(self.state, begun))
+                self.closed.discard((begun.model, begun.number))
             self.running, self.queued = self.running + self.queued, []
             while self.running:
                 self.step(core.end(self.state, self.running.pop()))
+            if idle:
+                return
 
 
 TestServer = Server.TestCase
 TestServer.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
