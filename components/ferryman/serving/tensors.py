@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ferryman.errors import FerrymanError
 from ferryman.serving.protocol import DataType, TensorProto, varints
-from ferryman.serving.protocol.wire import DecodeError, WireTensor
+from ferryman.serving.protocol.wire import DecodeError, Shape, WireTensor
 
 try:
     # It comes with TensorFlow, and gives numpy the dtype.
@@ -20,6 +21,10 @@ except ImportError:
 
 LARGEST_FILL = 1 << 28
 """Bytes to which fewer values are repeated (256 MiB): a shape of a dozen bytes can claim more than any machine has."""
+
+
+LONGEST_KEY = 64
+"""Bytes of a shape that is remembered: some 16 dimensions."""
 
 
 class TensorError(FerrymanError):
@@ -35,6 +40,9 @@ class Kind(NamedTuple):
     dtype: np.dtype[Any]
     field: str
     """The list of its type."""
+
+    size: int
+    """Bytes of one number in memory."""
 
     varint: bool
     """Whether the list has numbers of variable length; otherwise it has them as they lie in memory, little-endian."""
@@ -59,8 +67,9 @@ def _kinds() -> dict[str, Kind]:
         **({"bfloat16": (DataType.DT_BFLOAT16, "half_val")} if bfloat16 else {}),
     }
     in_memory = {"float_val", "double_val", "scomplex_val", "dcomplex_val"}
+    dtypes = {name: np.dtype(bfloat16 if name == "bfloat16" else name) for name in listed}
     return {
-        name: Kind(number, np.dtype(bfloat16 if name == "bfloat16" else name), field, field not in in_memory)
+        name: Kind(int(number), dtypes[name], field, dtypes[name].itemsize, field not in in_memory)
         for name, (number, field) in listed.items()
     }
 
@@ -68,7 +77,9 @@ def _kinds() -> dict[str, Kind]:
 KINDS = _kinds()
 """numpy's name -> how its numbers lie in a message."""
 
-DTYPES: dict[int, str] = {kind.number: name for name, kind in KINDS.items()} | {DataType.DT_STRING: "string"}
+_STRING = int(DataType.DT_STRING)
+
+DTYPES: dict[int, str] = {kind.number: name for name, kind in KINDS.items()} | {_STRING: "string"}
 """TensorFlow's dtype number -> numpy's name; `string` for bytes of any length."""
 
 NUMBERS = {name: number for number, name in DTYPES.items()}
@@ -123,10 +134,7 @@ def write(array: np.ndarray, tensor: Any, *, content: bool = False) -> None:
 
     Source: tensorflow/core/framework/tensor.cc, `Tensor::AsProtoField` and `AsProtoTensorContent`, 2.21.
     """
-    add = tensor.tensor_shape.dim.add
-    tensor.tensor_shape.SetInParent()
-    for size in array.shape:
-        add(size=size)
+    tensor.tensor_shape.append(_shape_to_wire(array.shape))
     if array.dtype.kind in "OSU":
         _write_strings(array, tensor, content)
         return
@@ -144,44 +152,65 @@ def write(array: np.ndarray, tensor: Any, *, content: bool = False) -> None:
 
 def _read(tensor: Any) -> tuple[np.ndarray, int]:
     """The array, and how many values the message has for it."""
-    kind = _BY_NUMBER.get(tensor.dtype)
-    if kind is None and tensor.dtype != DataType.DT_STRING:
-        raise TensorError(f"received a tensor of dtype {tensor.dtype}, expected one of {', '.join(DTYPES.values())}")
-    shape = [dimension.size for dimension in tensor.tensor_shape.dim]
-    count = math.prod(shape)
-    if shape and min(shape) < 0:
-        raise TensorError(f"received a tensor of shape {shape}, expected no negative size")
+    number = tensor.dtype
+    kind = _BY_NUMBER.get(number)
+    pieces = tensor.tensor_shape
+    shape, count = _shape(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+    content = tensor.tensor_content if count else b""
     if kind is None:
-        values, given = _strings(tensor, count)
-    elif tensor.tensor_content and count:
-        values, given = _content(tensor.tensor_content, kind, count, shape), count
+        values, given = _strings(tensor, number, content, count)
+    elif content:
+        values, given = _content(content, kind, count, shape), count
     else:
-        values, given = _listed(tensor, kind, count)
+        values, given = _listed(getattr(tensor, kind.field), kind, count)
     try:
         return values.reshape(shape), given
     except ValueError as error:
         raise TensorError(f"received a tensor of {len(shape)} dimensions: {error}") from error
 
 
+def _shape(serialized: bytes) -> tuple[tuple[int, ...], int]:
+    """Sizes and number of elements of a TensorShapeProto; the few that come again and again are remembered."""
+    return (_shape_from_wire if len(serialized) <= LONGEST_KEY else _shape_from_wire.__wrapped__)(serialized)
+
+
+@lru_cache(maxsize=1024)
+def _shape_from_wire(serialized: bytes) -> tuple[tuple[int, ...], int]:
+    shape = tuple(dimension.size for dimension in Shape.FromString(serialized).dim)
+    if shape and min(shape) < 0:
+        raise TensorError(f"received a tensor of shape {list(shape)}, expected no negative size")
+    return shape, math.prod(shape)
+
+
+@lru_cache(maxsize=1024)
+def _shape_to_wire(shape: tuple[int, ...]) -> bytes:
+    message = Shape()
+    for size in shape:
+        message.dim.add(size=size)
+    return bytes(message.SerializeToString())
+
+
 def _content(content: bytes, kind: Kind, count: int, shape: Sequence[int]) -> np.ndarray:
-    if len(content) != count * kind.dtype.itemsize:
-        raise TensorError(f"received {len(content)} bytes for a {kind.dtype.name} tensor of shape {shape}")
+    if len(content) != count * kind.size:
+        raise TensorError(f"received {len(content)} bytes for a {kind.dtype.name} tensor of shape {list(shape)}")
+    if kind.dtype.kind == "b" and np.frombuffer(content, np.uint8).max() > 1:
+        raise TensorError("received a bool that is neither 0 nor 1")
     return np.frombuffer(content, kind.dtype)
 
 
-def _listed(tensor: Any, kind: Kind, count: int) -> tuple[np.ndarray, int]:
-    pieces = getattr(tensor, kind.field)
+def _listed(pieces: Any, kind: Kind, count: int) -> tuple[np.ndarray, int]:
     packed = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if not kind.varint and len(packed) == count * kind.size:
+        return np.frombuffer(packed, kind.dtype, count), count
     values = _whole(varints.decode(packed), kind) if kind.varint else _as_in_memory(packed, kind)
     return _filled(values, count, 0), len(values)
 
 
 def _as_in_memory(packed: bytes, kind: Kind) -> np.ndarray:
     # Half of a complex number is no error: TensorFlow passes it over.
-    size = kind.dtype.itemsize
-    if len(packed) % (size // 2 if kind.dtype.kind == "c" else size):
+    if len(packed) % (kind.size // 2 if kind.dtype.kind == "c" else kind.size):
         raise DecodeError(f"{len(packed)} bytes are no list of {kind.dtype.name}")
-    return np.frombuffer(packed, kind.dtype, len(packed) // size)
+    return np.frombuffer(packed, kind.dtype, len(packed) // kind.size)
 
 
 def _whole(numbers: np.ndarray, kind: Kind) -> np.ndarray:
@@ -223,13 +252,12 @@ def _filled(values: np.ndarray, count: int, empty: Any) -> np.ndarray:
     return array
 
 
-def _strings(tensor: Any, count: int) -> tuple[np.ndarray, int]:
-    texts = list(tensor.string_val)
-    if tensor.tensor_content and count:
-        texts = _split(tensor.tensor_content, count)
-    values = np.empty(len(texts), object)
-    values[:] = texts
-    return _filled(values, count, b""), len(texts)
+def _strings(tensor: Any, number: int, content: bytes, count: int) -> tuple[np.ndarray, int]:
+    if number != _STRING:
+        raise TensorError(f"received a tensor of dtype {number}, expected one of {', '.join(DTYPES.values())}")
+    texts = _split(content, count) if content else tensor.string_val[:]
+    values = np.array(texts, object)
+    return values if len(texts) == count else _filled(values, count, b""), len(texts)
 
 
 def _split(content: bytes, count: int) -> list[bytes]:
@@ -249,7 +277,7 @@ def _split(content: bytes, count: int) -> list[bytes]:
 
 
 def _write_strings(array: np.ndarray, tensor: Any, content: bool) -> None:
-    tensor.dtype = DataType.DT_STRING
+    tensor.dtype = _STRING
     values = array.ravel().tolist()
     if content:
         texts = [_bytes(value) for value in values]

@@ -1,10 +1,11 @@
-"""Predict's messages with the numbers of a tensor left as they lie in the message.
+"""Predict's messages with the numbers and the shape of a tensor left as they lie in the message.
 
 A packed list of numbers is a field of bytes with a length in front. Declared as `repeated bytes`, protobuf's parser in C
 hands it over in one piece (several where the sender wrote several), and numpy reads it: no object is made of a number.
-All else, and so the rules for repeated, merged and unknown fields, stays protobuf's.
+Pieces of a shape, which is a message, are one message when they are joined. All else, and so the rules for repeated,
+merged and unknown fields, stays protobuf's.
 
-Source: Protocol Buffers, Encoding, "Packed Repeated Fields".
+Source: Protocol Buffers, Encoding, "Packed Repeated Fields", "Last One Wins".
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ferryman.serving.protocol import PredictRequest, schema
 
-__all__ = ["DecodeError", "WireResponse", "WireTensor", "read_request"]
+__all__ = ["DecodeError", "Shape", "WireResponse", "WireTensor", "read_request"]
 
 
 def _lists_as_bytes(file: Any) -> None:
     for message in file.message_type:
-        if message.name == "TensorProto":
-            for field in message.field:
-                if field.label == FieldDescriptorProto.LABEL_REPEATED:
-                    field.type = FieldDescriptorProto.TYPE_BYTES
+        for field in message.field if message.name == "TensorProto" else ():
+            if field.name == "tensor_shape":
+                field.label = FieldDescriptorProto.LABEL_REPEATED
+                field.ClearField("type_name")
+            if field.label == FieldDescriptorProto.LABEL_REPEATED:
+                field.type = FieldDescriptorProto.TYPE_BYTES
 
 
 _POOL = schema.load(
@@ -40,6 +43,7 @@ def _message(name: str) -> Any:
     return GetMessageClass(_POOL.FindMessageTypeByName(name))
 
 
+Shape = _message("tensorflow.TensorShapeProto")
 WireTensor = _message("tensorflow.TensorProto")
 WireRequest = _message("tensorflow.serving.PredictRequest")
 WireResponse = _message("tensorflow.serving.PredictResponse")
