@@ -6,7 +6,6 @@ import functools
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ferryman.model_server.rpc import health
 from ferryman.model_server.rpc.models import ModelService
 from ferryman.model_server.rpc.prediction import PredictionService
 from ferryman.model_server.rpc.reflection import THREADS, VERSIONS, Reflection
+from ferryman.model_server.rpc.threads import Threads
 from ferryman.model_server.servables import Servables
 from ferryman.serving.protocol import POOL
 from ferryman.serving.protocol.services import MODELS, PREDICTION, handler
@@ -55,9 +55,7 @@ def serve_grpc(
         RuntimeError: an address that cannot be bound.
     """
     credentials = credentials_of(options.ssl)
-    server = grpc.server(
-        ThreadPoolExecutor(threads, thread_name_prefix="grpc"), options=channel_arguments(options.channel_arguments)
-    )
+    server = grpc.server(Threads(threads, "grpc"), options=channel_arguments(options.channel_arguments))
     server.add_generic_rpc_handlers(_handlers(servables, options))
     for address in addresses:
         _bind(server, address, credentials)
@@ -74,7 +72,7 @@ def _handlers(servables: Servables, options: Options) -> list[grpc.GenericRpcHan
         services.append(health.SERVICE)
         pools.append(health.POOL)
     services += [f"grpc.reflection.{version}.ServerReflection" for version in VERSIONS]
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="reflection")
+    pool = Threads(THREADS, "reflection")
     handlers += [Reflection(services, pools, version).handler(pool) for version in VERSIONS]
     return handlers
 
