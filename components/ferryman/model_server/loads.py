@@ -19,10 +19,10 @@ class Fetching(Protocol):
     """Local folders of versions."""
 
     def fetch(self, path: str) -> Path:
-        """A local folder with the files of a version."""
+        """A local folder with the files of a version; OSError or Refusal when it cannot be had."""
 
     def release(self, folder: Path) -> None:
-        """A folder that nobody needs any more."""
+        """A folder from `fetch` that nobody needs any more."""
 
 
 class Host(Protocol):
@@ -35,7 +35,9 @@ class Host(Protocol):
     @property
     def ends(self) -> bool: ...
     def step(self, change: Callable[[State], State]) -> State: ...
-    def managing(self) -> threading.Lock: ...
+
+    managing: threading.Lock
+
     def route(self) -> bool: ...
 
 
@@ -69,14 +71,14 @@ class Loads:
             self._host.step(lambda state: core.cancelled(state, action))
             return
         self._host.step(lambda state: core.loaded(state, action))
-        with self._host.managing():
+        with self._host.managing:
             self._host.route()
         self._host.step(lambda state: core.announce(state, action))
         log.info("Successfully loaded servable version {name: %s version: %d}", action.model, action.number)
 
     def unload(self, action: Action) -> None:
         """Unload a version once all requests have ended that could use it. Source: `basic_manager.cc:ExecuteUnload`."""
-        with self._host.managing():
+        with self._host.managing:
             self._host.step(lambda state: core.begin(state, action))
             if not self._host.route():
                 return

@@ -2,7 +2,7 @@
 
 The locks are the real server's, because its waits show: a reload holds `_reloads` until its new models are there
 (`server_core.cc:config_mu_`), a look at the folders holds `_source` (`file_system_storage_path_source.cc:mu_`), and a change
-of the routes holds `_managed` until all older requests have ended (`basic_manager.cc:mu_`).
+of the routes holds `managing` until all older requests have ended (`basic_manager.cc:mu_`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 from ferryman.model_server import core
 from ferryman.model_server.core import Action, Awaited, Config, Model, Refusal, State, Unlisted
 from ferryman.model_server.discovery import DiscoveryError, Listing, discover
-from ferryman.model_server.loads import Loads
+from ferryman.model_server.loads import Fetching, Loads
 from ferryman.model_server.routing import Key, Router, Use
 from ferryman.model_server.runtime.servable import Servable
 from ferryman.model_server.threads import Periodic, Pool
@@ -32,14 +32,8 @@ LOOK = 0.5
 """Seconds between two looks at whether the server ends while a reload waits."""
 
 
-class Folders(Listing, Protocol):
+class Folders(Listing, Fetching, Protocol):
     """Where versions lie: what discovery asks, and local folders to load from."""
-
-    def fetch(self, path: str) -> Path:
-        """A local folder with the files of a version; OSError or Refusal when it cannot be had."""
-
-    def release(self, folder: Path) -> None:
-        """A folder from `fetch` that nobody needs any more."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,8 @@ class Servables:
         self._state = State()
         self._awaited: Awaited | None = None
         self._step_lock, self._reloads = threading.Lock(), threading.Lock()
-        self._source, self._managed, self._pools = threading.Lock(), threading.Lock(), threading.Lock()
+        self._source, self._pools = threading.Lock(), threading.Lock()
+        self.managing = threading.Lock()
         self._changed = threading.Condition(self._step_lock)
         self._stopping = threading.Event()
         self._load_pool = Pool("load", settings.load_threads)
@@ -152,7 +147,7 @@ class Servables:
 
     def tick(self) -> None:
         """One tick of the manager: forget, take over wishes, begin one action over all models."""
-        with self._managed:
+        with self.managing:
             action = core.next_action(self.step(core.tick))
             if action:
                 self.step(lambda state: core.request(state, action))
@@ -185,10 +180,6 @@ class Servables:
             # They are sorted: the highest of a model comes last.
             served[managed.model, None] = served[managed.model, managed.number]
         return self.router.swap(served, self._stopping.is_set)
-
-    def managing(self) -> threading.Lock:
-        """What is held while the routes change."""
-        return self._managed
 
     def _submit(self, action: Action) -> None:
         if action.kind == "unload":
