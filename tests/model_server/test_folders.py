@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +115,11 @@ def test_a_bucket_that_cannot_be_reached_is_an_error_in_one_line(bucket: Bucket,
     with pytest.raises(OSError, match="UNAVAILABLE: gs://tests/m: ") as caught:
         folders.exists("gs://tests/m")
     assert "\n" not in str(caught.value)
+
+
+def test_a_process_that_ends_early_leaves_no_downloads(tmp_path: Path) -> None:
+    code = "from ferryman.model_server.folders import Folders; print(Folders()._private()); raise SystemExit(255)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert Path(ended.stdout.strip()).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -85,6 +86,8 @@ class Folders:
             if self._cache is None:
                 # Readable by this user alone.
                 self._cache = Path(tempfile.mkdtemp(prefix="ferryman-models-"))
+                # Also where a start fails: copies of models would fill the disk, restart by restart.
+                atexit.register(self.close)
             return self._cache
 
     def _bucket(self, path: str) -> tuple[Store, str]:
