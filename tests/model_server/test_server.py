@@ -390,7 +390,8 @@ def test_rest_reads_a_compressed_body(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"no gzip", gzip.compress(b"{}", mtime=0)[:-3], gzip.compress(b"{") + gzip.compress(b"}")]
+    "body",
+    [b"no gzip", gzip.compress(b"{}", mtime=0)[:-3], gzip.compress(b"{", mtime=0) + gzip.compress(b"}", mtime=0)],
 )
 def test_rest_takes_a_compressed_body_that_is_damaged_for_an_empty_one(server: Any, body: bytes) -> None:
     answer = server.http("POST", "/v1/models/m:predict", body, Content_Encoding="gzip")

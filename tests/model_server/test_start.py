@@ -176,14 +176,17 @@ def said_and_failed(process: subprocess.Popen[str], text: str) -> None:
 def test_request_logs_in_the_start_up_file_end_the_start_when_its_models_are_there(
     start: Start, models: Path, tmp_path: Path
 ) -> None:
-    file = tmp_path / "models.config"
-    file.write_text(
-        f"model_config_list {{ config {{ name: 'm' base_path: '{models}/m' model_platform: 'tensorflow' "
-        "logging_config {} } }"
-    )
-    process = start(f"--model_config_file={file}", f"--port={free_port(HOST)}")
-    awaited(process, "Loaded m version 2")
-    said_and_failed(process, "INVALID_ARGUMENT: No request-logger-creator provided.")
+    def logged(path: Path) -> str:
+        file = tmp_path / f"{path.name}.config"
+        model = f"name: 'm' base_path: '{path}' model_platform: 'tensorflow' logging_config {{}}"
+        file.write_text(f"model_config_list {{ config {{ {model} }} }}")
+        return f"--model_config_file={file}"
+
+    flags = ["--max_num_load_retries=0", f"--port={free_port(HOST)}"]
+    said_and_failed(start(logged(models / "m"), *flags), "INVALID_ARGUMENT: No request-logger-creator provided.")
+    code, lines = said(start(logged(models / "empty"), *flags))
+    assert code == 255
+    assert "1 servable(s) did not become available" in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from version_folders import VersionFolders
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Model, Policy, Refusal
 from ferryman.model_server.rest.handler import RestOptions, serve_rest
@@ -99,9 +100,7 @@ def started(versions: dict[int, Doubling], options: RestOptions) -> Running:
     def load(folder: Path) -> Any:
         return versions.setdefault(int(folder.name), Doubling(int(folder.name)))
 
-    servables = Servables(
-        Settings(load_threads=1), load, lambda _: [1, 2], lambda base, number: Path(base) / str(number)
-    )
+    servables = Servables(Settings(load_threads=1), load, VersionFolders(1, 2))
     servables.start()
     model = Model("m", "/m", Policy("specific", versions=(1, 2)))
     servables.reload((model,))

@@ -74,7 +74,7 @@ class Loads:
         with self._host.managing:
             self._host.route()
         self._host.step(lambda state: core.announce(state, action))
-        log.info("Successfully loaded servable version {name: %s version: %d}", action.model, action.number)
+        log.info("Successfully loaded servable version {name: %(model)s version: %(version)d}", _named(action))
 
     def unload(self, action: Action) -> None:
         """Unload a version once all requests have ended that could use it. Source: `basic_manager.cc:ExecuteUnload`."""
@@ -84,7 +84,7 @@ class Loads:
                 return
         self._close(action)
         self._host.step(lambda state: core.unloaded(state, action))
-        log.info("Done unloading servable version {name: %s version: %d}", action.model, action.number)
+        log.info("Done unloading servable version {name: %(model)s version: %(version)d}", _named(action))
 
     def _attempts(self, action: Action) -> bool:
         """Whether an attempt worked. Source: `retrier.cc:Retry`."""
@@ -95,7 +95,10 @@ class Loads:
             if failure is None:
                 return True
             code, text = failure
-            log.error("Loading servable: {name: %s version: %d} failed: %s", action.model, action.number, text)
+            log.error(
+                "Loading servable: {name: %(model)s version: %(version)d} failed: %(error)s",
+                {**_named(action), "error": text},
+            )
             state = self._host.step(lambda state: core.failed(state, action, code, text, retries))  # noqa: B023
             held = state.held(action.model, action.number)
             if held is None or held.life != "loading":
@@ -103,7 +106,7 @@ class Loads:
             self._pause(self._host.settings.retry_seconds)
             if self._host.ends:
                 return False
-            log.info("Retrying of loading {name: %s version: %d}", action.model, action.number)
+            log.info("Retrying of loading {name: %(model)s version: %(version)d}", _named(action))
 
     def _attempt(self, action: Action, path: str) -> tuple[int, str] | None:
         """None when it worked, else code and text."""
@@ -131,3 +134,7 @@ class Loads:
         except Exception:
             log.exception("{name: %s version: %d} could not be closed", *key)
         self._folders.release(self._places.pop(key))
+
+
+def _named(action: Action) -> dict[str, str | int]:
+    return {"model": action.model, "version": action.number}

@@ -40,6 +40,8 @@ def main() -> None:
         _leave(0)
     _tell(words)
     _require_tensorflow()
+    # Of what TensorFlow itself writes, warnings and errors alone, unless somebody asks for more.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     from ferryman.model_server.start import serve
 
     _leave(serve(words.flags))
@@ -68,24 +70,10 @@ def _require_tensorflow() -> None:
         _leave(FAILED)
 
 
-def serve(flags: Flags) -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
-    from ferryman.model_server.folders import Folders
-    from ferryman.model_server.rest.handler import serve_rest
-    from ferryman.model_server.rpc.services import serve_grpc
-    from ferryman.model_server.runtime.loading import LoadOptions, loader
+def _versions() -> str:
+    """The two lines of the real server, of which the first says which server this is."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    # Until it serves, a signal ends it at once: a model that is still to come would keep it for ever.
-    for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
-    settings = Settings(
-        poll_seconds=float(flags.file_system_poll_wait_seconds),
-        load_threads=flags.num_load_threads,
-        max_retries=flags.max_num_load_retries,
-        retry_seconds=flags.load_retry_interval_micros / 1e6,
-        any_new_label=flags.allow_version_labels_for_unavailable_models,
-    )
-    servables = Servables(settings, loader(LoadOptions()), Folders())
     try:
         library = version("tensorflow")
     except PackageNotFoundError:

@@ -51,10 +51,7 @@ def configured(flags: Flags) -> Any:
         Refusal: the file cannot be read, or is none.
     """
     if flags.model_config_file:
-        config = read(flags.model_config_file, ModelServerConfig)
-        if config.WhichOneof("config") == "custom_model_config":
-            _refuse("ModelServer does not yet support custom model config.")
-        return config
+        return read(flags.model_config_file, ModelServerConfig)
     config = ModelServerConfig()
     config.model_config_list.config.add(
         name=flags.model_name, base_path=flags.model_base_path, model_platform="tensorflow"
@@ -65,7 +62,8 @@ def configured(flags: Flags) -> Any:
 def batching(flags: Flags) -> Any:
     """The BatchingParameters for all models; None without batching. Refusal when the file cannot be read."""
     if flags.platform_config_file:
-        # It takes the place of this flag and of those of the session.
+        # It takes the place of this flag and of those of the session; what it says has no effect here.
+        contents(flags.platform_config_file)
         return None
     if flags.enable_batching and flags.batching_parameters_file:
         return read(flags.batching_parameters_file, BatchingParameters)

@@ -6,31 +6,35 @@ opens, and what is wrong with certificates or metrics is found after that.
 
 from __future__ import annotations
 
-import threading
+from pathlib import Path
 from typing import Any
 
 from ferryman.model_server import settings
-from ferryman.model_server.config import reload
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.config_file import ConfigFile, config_of
+from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Config, Refusal
 from ferryman.model_server.ending import Ending
 from ferryman.model_server.flags import Flags
+from ferryman.model_server.folders import Folders
 from ferryman.model_server.inference import Checks
 from ferryman.model_server.logs import log
+from ferryman.model_server.metrics import prometheus_text
 from ferryman.model_server.servables import Servables, Settings
+from ferryman.serving.protocol import ModelServerConfig
 
 FAILED = 255
-
-REST_POLL = 0.05
-"""Seconds until the REST server sees that it is to end; the standard library's 0.5 would be most of our own end."""
 
 
 def serve(flags: Flags) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     try:
         settings.check(flags)
-        config = settings.configured(flags)
-        servables = _servables(flags)
-        _load(servables, config)
+        config = config_of(settings.configured(flags))
+        folders = Folders()
+        servables = _servables(flags, folders)
+        servables.start()
+        servables.reload(config)
+        file = ConfigFile(servables, Path(flags.model_config_file), _read_again, _poll_seconds(flags))
+        file.start()
         # From before the ports listen. Until now a signal ended all at once: a model may never come.
         ending = Ending()
         servers = _listen(flags, servables)
@@ -41,15 +45,16 @@ def serve(flags: Flags) -> int:
     signal = ending.wait()
     told = {"signal": signal, "seconds": flags.drain_seconds}
     log.info("%(signal)s: no new requests; those that run have %(seconds)d seconds", told)
+    file.stop()
     _drain(flags, *servers)
     servables.stop()
+    folders.close()
     log.info("Ended")
     return 0
 
 
-def _servables(flags: Flags) -> Servables:
+def _servables(flags: Flags, folders: Folders) -> Servables:
     """What will hold the models; nothing is loaded yet."""
-    from ferryman.model_server.folders import version_folder, versions_on_disk
     from ferryman.model_server.runtime.loading import LoadOptions, loader
 
     settings.batching(flags)
@@ -64,23 +69,24 @@ def _servables(flags: Flags) -> Servables:
     chosen = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),
         load_threads=flags.num_load_threads,
+        unload_threads=flags.num_unload_threads,
         max_retries=flags.max_num_load_retries,
         retry_seconds=flags.load_retry_interval_micros / 1e6,
         any_new_label=flags.allow_version_labels_for_unavailable_models,
     )
-    return Servables(chosen, loader(options), versions_on_disk, version_folder)
+    return Servables(chosen, loader(options), folders)
 
 
-def _load(servables: Servables, config: Any) -> None:
-    """The first reload; at the start the real server says servables, not models."""
-    from ferryman.model_server.rpc.models import models_of
+def _poll_seconds(flags: Flags) -> int:
+    return flags.model_config_file_poll_wait_seconds if flags.model_config_file else 0
 
-    servables.start()
+
+def _read_again(path: Path) -> Config:
+    """The config of a file that is looked at again; ValueError when it cannot be read."""
     try:
-        reload(servables, config)
+        return config_of(settings.read(str(path), ModelServerConfig))
     except Refusal as error:
-        text = error.text.replace("model(s) did not become", "servable(s) did not become")
-        raise Refusal(error.code, text) from error
+        raise ValueError(error.text) from error
 
 
 def _listen(flags: Flags, servables: Servables) -> tuple[Any, Any]:
@@ -116,16 +122,23 @@ def _serve_grpc(flags: Flags, servables: Servables) -> Any:
 
 
 def _serve_rest(flags: Flags, servables: Servables) -> Any:
-    from ferryman.model_server.rest.handler import serve_rest
+    from ferryman.model_server.rest.handler import RestOptions, serve_rest
 
     path = settings.metrics_path(flags)
+    options = RestOptions(
+        threads=max(1, flags.rest_api_num_threads),
+        timeout=max(0, flags.rest_api_timeout_in_ms) / 1000,
+        cors=flags.rest_api_enable_cors_support,
+        monitoring_path=path or "",
+        monitoring_page=prometheus_text,
+    )
     try:
-        server = serve_rest(servables, flags.host, flags.rest_api_port)
+        server = serve_rest(servables, flags.host, flags.rest_api_port, options)
     except (OSError, OverflowError) as error:
         # The real server says so in its log alone and goes on without: who asked for REST would wait for it for ever.
         address = f"{flags.host}:{flags.rest_api_port}"
         raise Refusal(INVALID_ARGUMENT, f"Failed to start HTTP Server at {address}: {error}") from error
-    threading.Thread(target=server.serve_forever, args=(REST_POLL,), name="rest", daemon=True).start()
+    server.start()
     log.info("Exporting HTTP/REST API at:localhost:%(port)d ...", {"port": flags.rest_api_port})
     if path:
         log.info(
@@ -138,14 +151,12 @@ def _serve_rest(flags: Flags, servables: Servables) -> Any:
 def _tell_versions(servables: Servables) -> None:
     """Which versions serve, a line for each model."""
     state = servables.state
-    for model in state.models:
-        ready = [version.number for version in state.of(model.name) if version.status == "AVAILABLE"]
+    for model in state.source or ():
+        ready = state.ready(model.name)
         told = {"model": model.name, "versions": ready, "path": model.base_path, "listed": ", ".join(map(str, ready))}
-        log.info(
-            "%(model)s serves version %(listed)s of %(path)s" if ready else "%(model)s serves no version of %(path)s",
-            told,
-        )
-    if not state.models:
+        words = "version %(listed)s" if ready else "no version"
+        log.info(f"%(model)s serves {words} of %(path)s", told)
+    if not state.source:
         log.info("No models are configured: waiting for a reload over gRPC")
 
 
@@ -153,6 +164,5 @@ def _drain(flags: Flags, grpc_server: Any, rest_server: Any) -> None:
     """Take no new requests, and answer those that run."""
     stopped = grpc_server.stop(grace=flags.drain_seconds)
     if rest_server:
-        rest_server.shutdown()
-        rest_server.server_close()
+        rest_server.stop(grace=flags.drain_seconds)
     stopped.wait()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rpc_bench import HOST, Running, Serve, Tripling
+from version_folders import VersionFolders
 
 from ferryman.model_server.core import Model, Policy
 from ferryman.model_server.rpc.server import Options
@@ -23,7 +23,7 @@ def model() -> Tripling:
 @pytest.fixture(scope="session")
 def servables(model: Tripling) -> Iterator[Servables]:
     """Version 7 of the model `m`."""
-    servables = Servables(Settings(), lambda _: model, lambda _: [7], lambda base, number: Path(base) / str(number))
+    servables = Servables(Settings(), lambda _: model, VersionFolders(7))
     servables.start()
     servables.reload((Model("m", "/m", Policy("latest")),))
     yield servables

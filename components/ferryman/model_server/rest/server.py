@@ -78,6 +78,10 @@ class HttpServer:
     def stop(self, grace: float = 5.0) -> None:
         """Accept nothing more, answer the requests that have come, for at most `grace` seconds, and close everything."""
         self._stopping.set()
+        for listener in self._listeners.values():
+            # At once, and before it can be closed: a thread may wait for it.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
         for connection in list(self._connections.values()):
             if connection.idle:
                 connection.shut()

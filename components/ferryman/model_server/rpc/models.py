@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 from ferryman.model_server import core
-from ferryman.model_server.core import INVALID_ARGUMENT, Model, Policy, Refusal
+from ferryman.model_server.config_file import config_of
+from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.metrics import counted
 from ferryman.model_server.rpc.errors import answered
 from ferryman.model_server.servables import Servables
@@ -60,27 +61,4 @@ class ModelService:
             )
         for entry in config.model_config_list.config:
             log.info("Config entry: name %s, path %s, platform %s", entry.name, entry.base_path, entry.model_platform)
-        self._servables.reload(models_of(config))
-
-
-def models_of(config: Any) -> tuple[Model, ...]:
-    """The models of a ModelServerConfig."""
-    return tuple(
-        Model(
-            entry.name,
-            entry.base_path,
-            _policy(entry.model_version_policy),
-            entry.model_platform,
-            tuple(sorted(entry.version_labels.items())),
-        )
-        for entry in config.model_config_list.config
-    )
-
-
-def _policy(wanted: Any) -> Policy:
-    chosen = wanted.WhichOneof("policy_choice")
-    if chosen == "all":
-        return Policy("all")
-    if chosen == "specific":
-        return Policy("specific", versions=tuple(sorted(wanted.specific.versions)))
-    return Policy("latest", count=max(1, wanted.latest.num_versions))
+        self._servables.reload(config_of(config))
