@@ -123,3 +123,16 @@ def test_a_process_that_ends_early_leaves_no_downloads(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert Path(ended.stdout.strip()).parent == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_that_cannot_be_looked_through_is_told_by_the_folder_that_cannot(
+    tmp_path: Path, folders: Folders
+) -> None:
+    (tmp_path / "1" / "variables").mkdir(parents=True)
+    (tmp_path / "2").write_bytes(b"a file")
+    folders.walk(str(tmp_path / "1"))
+    with pytest.raises(NotADirectoryError) as caught:
+        folders.walk(str(tmp_path / "2"))
+    assert caught.value.filename == str(tmp_path / "2")
+    with pytest.raises(FileNotFoundError, match=r"/3 not found$"):
+        folders.walk(str(tmp_path / "3"))

@@ -185,3 +185,15 @@ def test_states_are_equal_and_hash_alike_when_they_came_about_in_different_ways(
     assert one == other
     assert hash(one) == hash(other)
     assert isinstance(one, State)
+
+
+def test_a_version_whose_files_cannot_be_looked_through_is_never_loading() -> None:
+    state = core.request(aspired(listed(model()), "m", 42), LOAD)
+    state = core.unreserved(state, LOAD, NOT_FOUND, "/m/42; No such file or directory")
+    shown = state.version("m", 42)
+    assert shown is not None
+    assert (shown.status, shown.code) == ("END", NOT_FOUND)
+    assert shown.message == (
+        "Error while attempting to reserve resources to load servable {name: m version: 42}: "
+        "/m/42; No such file or directory"
+    )

@@ -187,3 +187,20 @@ def test_what_a_loader_throws_ends_the_version_and_not_the_server(bench: Callabl
     one.servables._loads._load = one.loads
     one.servables.reload((one.model("a", 3), one.model("b", 8)))
     assert one.answering("b") == "b/8"
+
+
+def test_a_version_that_is_no_folder_ends_without_a_load(bench: Callable[..., Bench]) -> None:
+    one = bench(max_retries=2)
+    one.servables.reload(())
+    (one.root / "a").mkdir()
+    (one.root / "a" / "3").write_bytes(b"a file")
+    with pytest.raises(Refusal) as caught:
+        one.servables.reload((one.model("a", 3, there=False),))
+    path = one.root / "a" / "3"
+    assert caught.value.text == (
+        "1 model(s) did not become available: {{{name: a version: 3} due to error: FAILED_PRECONDITION: Error while "
+        f"attempting to reserve resources to load servable {{name: a version: 3}}: {path}; Not a directory}}, }}"
+    )
+    assert one.loads.attempts == []
+    one.servables.reload((one.model("b", 8),))
+    assert one.answering("b") == "b/8"

@@ -71,6 +71,19 @@ class Folders:
             raise
         return folder
 
+    def walk(self, path: str) -> None:
+        """Nothing, when all folders of a version can be listed; what lies in a bucket is not looked through.
+
+        Raises:
+            OSError: naming the first that cannot be.
+        """
+        if scheme_of(path) == CLOUD:
+            return
+        if not self.exists(path):
+            raise FileNotFoundError(f"{path} not found")
+        for _ in os.walk(_local(path), onerror=_again):
+            pass
+
     def release(self, folder: Path) -> None:
         """Free what `fetch` gave; a folder that was not downloaded stays."""
         if self._cache and folder.parent == self._cache:
@@ -98,6 +111,10 @@ class Folders:
                 with _as_os_error(path):
                     self._buckets[bucket] = open_store(f"{CLOUD}://{bucket}")
             return self._buckets[bucket], name.strip("/")
+
+
+def _again(error: OSError) -> None:
+    raise error
 
 
 def _local(path: str) -> Path:

@@ -12,6 +12,13 @@ from ferryman.model_server import core
 from ferryman.model_server.core import Action, Refusal, State
 from ferryman.model_server.runtime.servable import Servable
 
+CODES = {
+    FileNotFoundError: core.NOT_FOUND,
+    NotADirectoryError: core.FAILED_PRECONDITION,
+    PermissionError: core.PERMISSION_DENIED,
+}
+"""What the real server's file system makes of the operating system's errors. Source: TSL, `errors.cc:ErrnoToCode`."""
+
 log = logging.getLogger("ferryman.model_server")
 
 
@@ -20,6 +27,9 @@ class Fetching(Protocol):
 
     def fetch(self, path: str) -> Path:
         """A local folder with the files of a version; OSError or Refusal when it cannot be had."""
+
+    def walk(self, path: str) -> None:
+        """Nothing; OSError when one of the folders of a version cannot be listed."""
 
     def release(self, folder: Path) -> None:
         """A folder from `fetch` that nobody needs any more."""
@@ -62,6 +72,8 @@ class Loads:
 
     def load(self, action: Action) -> None:
         """Load a version, trying as often as the settings say. Source: `basic_manager.cc:ExecuteLoad`."""
+        if not self._reserve(action):
+            return
         self._host.step(lambda state: core.begin(state, action))
         if not self._attempts(action):
             return
@@ -86,10 +98,35 @@ class Loads:
         self._host.step(lambda state: core.unloaded(state, action))
         log.info("Done unloading servable version {name: %(model)s version: %(version)d}", _named(action))
 
+    def _reserve(self, action: Action) -> bool:
+        """Whether the files of a version can be looked through; until then or the last retry the manager stands still.
+
+        Source: `basic_manager.cc:ReserveResources`, `util.cc:GetModelDiskSize`.
+        """
+        path, retries = self._path(action), self._host.settings.max_retries
+        with self._host.managing:
+            for left in reversed(range(retries + 1)):
+                try:
+                    self._folders.walk(path)
+                    return True
+                except OSError as error:
+                    code = CODES.get(type(error), core.UNKNOWN)
+                    text = f"{error.filename}; {error.strerror}" if error.filename else str(error)
+                log.error("Reserving resources for servable: {name: %s version: %d} failed: %s", *action[1:], text)
+                if left:
+                    self._pause(self._host.settings.retry_seconds)
+                if self._host.ends:
+                    return False
+            self._host.step(lambda state: core.unreserved(state, action, code, text))
+        return False
+
+    def _path(self, action: Action) -> str:
+        held = self._host.state.held(action.model, action.number)
+        return held.path if held else ""
+
     def _attempts(self, action: Action) -> bool:
         """Whether an attempt worked. Source: `retrier.cc:Retry`."""
-        held = self._host.state.held(action.model, action.number)
-        path, retries = held.path if held else "", self._host.settings.max_retries
+        path, retries = self._path(action), self._host.settings.max_retries
         while True:
             failure = self._attempt(action, path)
             if failure is None:

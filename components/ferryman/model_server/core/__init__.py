@@ -14,6 +14,7 @@ from ferryman.model_server.core.codes import (
     NAMES,
     NOT_FOUND,
     OK,
+    PERMISSION_DENIED,
     UNAVAILABLE,
     UNKNOWN,
     Refusal,
@@ -28,6 +29,7 @@ from ferryman.model_server.core.load import (
     loaded,
     request,
     unloaded,
+    unreserved,
 )
 from ferryman.model_server.core.manage import Action, aspire, flush, next_action, take_over, tick
 from ferryman.model_server.core.reload import adopt, drop_source, reload, replace_source
@@ -40,6 +42,7 @@ __all__ = [
     "NAMES",
     "NOT_FOUND",
     "OK",
+    "PERMISSION_DENIED",
     "UNAVAILABLE",
     "UNKNOWN",
     "Action",
@@ -79,4 +82,5 @@ __all__ = [
     "tick",
     "unavailable",
     "unloaded",
+    "unreserved",
 ]

@@ -29,6 +29,18 @@ def begin(state: State, action: Action) -> State:
     return _shows(_lives(state, action, "unload requested", "unloading"), action, "UNLOADING")
 
 
+def unreserved(state: State, action: Action, code: int, message: str) -> State:
+    """The memory of a version cannot be told, because its files cannot be read: it ends without ever being LOADING.
+
+    Source: `basic_manager.cc:ApproveLoad`, `ReserveResources`.
+    """
+    text = (
+        f"Error while attempting to reserve resources to load servable {{name: {action.model} version: {action.number}}}: "
+        f"{message}"
+    )
+    return _shows(_lives(state, action, "load requested", "error"), action, "END", code, text)
+
+
 def loaded(state: State, action: Action) -> State:
     """A load worked: requests may reach the version, which does not show before `announce`."""
     return _lives(state, action, "loading", "ready")
