@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 from newcomer import eventually
+from starting import Start, configured
 
 from ferryman.serving.config import ModelConfig, render
 from ferryman.serving.server import ServerKind, free_port, launch
@@ -202,3 +204,26 @@ def server(running: Server) -> Server:
     """The server as every test finds it."""
     running.settle()
     return running
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a server with these flags; what still runs at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*flags: str, program: tuple[str, ...] = ("-m", "ferryman.model_server")) -> subprocess.Popen[str]:
+        command = [sys.executable, *program, *flags]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> str:
+    """The flag of a start-up file without models."""
+    return configured(tmp_path)

@@ -2,72 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import control_only
 import pytest
 from newcomer import eventually
+from starting import HOST, Start, awaited, broken, configured, said, said_and_failed, taken
 
-from ferryman.serving.config import ModelConfig, render
+from ferryman.serving.config import ModelConfig
 from ferryman.serving.server import free_port, listening
-
-HOST = "127.0.0.1"
-
-Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a server with these flags; what still runs at the end of the test is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*flags: str, program: tuple[str, ...] = ("-m", "ferryman.model_server")) -> subprocess.Popen[str]:
-        command = [sys.executable, *program, *flags]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def nothing(tmp_path: Path) -> str:
-    """The flag of a start-up file without models."""
-    return configured(tmp_path)
-
-
-def configured(folder: Path, *models: ModelConfig) -> str:
-    file = folder / "models.config"
-    file.write_text(render(models))
-    return f"--model_config_file={file}"
-
-
-def taken(kind: str = HOST) -> socket.socket:
-    listener = socket.socket()
-    listener.bind((kind, 0))
-    listener.listen()
-    return listener
-
-
-def said(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    """Exit code and the lines of standard output."""
-    out, _ = process.communicate(timeout=60)
-    return process.returncode, out.splitlines()
-
-
-def broken(folder: Path, **labels: int) -> ModelConfig:
-    (folder / "m" / "4").mkdir(parents=True)
-    return ModelConfig("m", str(folder / "m"), (4,), labels)
-
 
 # Ports
 
@@ -169,10 +112,6 @@ def test_a_start_up_file_that_is_not_a_config_ends_the_start(
     said_and_failed(start(f"--model_config_file={file}"), text.format(file=file))
 
 
-def said_and_failed(process: subprocess.Popen[str], text: str) -> None:
-    assert said(process) == (255, [f"Failed to start server. Error: {text}"])
-
-
 def test_request_logs_in_the_start_up_file_end_the_start_when_its_models_are_there(
     start: Start, models: Path, tmp_path: Path
 ) -> None:
@@ -247,63 +186,3 @@ def test_the_same_port_for_both_leaves_rest_out(start: Start, nothing: str) -> N
     process = start(nothing, f"--port={port}", f"--rest_api_port={port}")
     awaited(process, "REST is left out")
     assert process.poll() is None
-
-
-# What it says to people
-
-
-def awaited(process: subprocess.Popen[str], words: str) -> str:
-    """The first line of standard error with the words in it."""
-    assert process.stderr is not None
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if words in line:
-            return line
-    raise AssertionError(f"ended without {words!r}: {lines}")
-
-
-def test_it_says_where_it_listens_in_the_words_that_scripts_wait_for(
-    start: Start, nothing: str, tmp_path: Path
-) -> None:
-    port, rest = free_port(HOST), free_port(HOST)
-    process = start(nothing, f"--port={port}", f"--rest_api_port={rest}", f"--grpc_socket_path={tmp_path}/s")
-    awaited(process, f"Running gRPC ModelServer at {HOST}:{port} ...")
-    awaited(process, f"Running gRPC ModelServer at UNIX socket {tmp_path}/s ...")
-    awaited(process, f"Exporting HTTP/REST API at:localhost:{rest} ...")
-    awaited(process, "No models are configured")
-
-
-def test_its_log_is_json_where_that_is_asked_for(start: Start, nothing: str) -> None:
-    port = free_port(HOST)
-    process = start(nothing, f"--port={port}", "--log_format=json", "--enable_profiler=false")
-    assert json.loads(awaited(process, "Without effect"))["event"] == "Without effect here: --enable_profiler"
-    line = json.loads(awaited(process, "Running"))
-    assert (line["level"], line["address"]) == ("info", f"{HOST}:{port}")
-    assert line["time"].endswith("Z")
-    process.terminate()
-    assert json.loads(awaited(process, "SIGTERM"))["signal"] == "SIGTERM"
-
-
-def test_unknown_words_are_told_on_standard_output_and_passed_over(start: Start) -> None:
-    process = start("--prot=81", "--port", "82", "-x")
-    code, lines = said(process)
-    assert code == 255
-    assert lines[:-1] == [f"unknown argument: {word}" for word in ("--prot=81", "--port", "82", "-x")]
-    assert lines[-1].endswith("are empty!")
-
-
-def test_help_and_a_wrong_value_print_the_page_and_exit_as_the_real_server_does(start: Start) -> None:
-    for word in ("--help", "--port=many"):
-        code, lines = said(start(word))
-        assert code == 255
-        assert lines[0].startswith("usage: ")
-        assert "  --port=8500" in lines
-
-
-def test_the_version_says_which_server_this_is_and_which_tensorflow_it_has(start: Start) -> None:
-    code, lines = said(start("--version", "--prot=1"))
-    assert code == 0
-    assert [line.partition(": ")[0] for line in lines] == ["TensorFlow ModelServer", "TensorFlow Library"]
-    assert "ferryman-model-server" in lines[0]
-    assert lines[1].endswith(version("tensorflow"))
