@@ -25,9 +25,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
     yield build
     for built in benches:
-        for held in built.loads.held.values():
-            held.set()
-        built.servables.stop()
+        built.stop()
 
 
 def test_a_reload_answers_only_after_its_new_model_can(bench: Callable[..., Bench]) -> None:

@@ -25,9 +25,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
     yield build
     for built in benches:
-        for held in built.loads.held.values():
-            held.set()
-        built.servables.stop()
+        built.stop()
 
 
 def test_a_missing_base_path_stops_the_discovery_of_all_models_until_it_is_there(bench: Callable[..., Bench]) -> None:

@@ -66,6 +66,17 @@ class Bench:
         chosen = Settings(**{"poll_seconds": 0.05, "load_threads": 2, "retry_seconds": 0.02, **settings})
         self.servables = Servables(chosen, self.loads, self.folders, tick=0.01)
         self.servables.start()
+        # A reload waits without a limit: a test that would hang fails instead.
+        self.limit = threading.Timer(60, self.servables.stop)
+        self.limit.daemon = True
+        self.limit.start()
+
+    def stop(self) -> None:
+        """End, and let all loads that are held go on."""
+        self.limit.cancel()
+        for held in self.loads.held.values():
+            held.set()
+        self.servables.stop()
 
     def model(self, name: str, *versions: int, there: bool = True) -> Model:
         if there:
