@@ -162,3 +162,15 @@ def test_a_server_without_a_config_takes_its_first_by_a_later_call(bench: Callab
         assert version == 3
     with pytest.raises(Refusal, match="Cannot transition"):
         one.servables.reload(Unlisted.EMPTY)
+
+
+def test_a_name_that_comes_back_is_waited_for_anew_whatever_became_of_it_before(bench: Callable[..., Bench]) -> None:
+    one = bench(max_retries=0)
+    one.servables.reload(())
+    one.loads.fail = {"a/3": 1}
+    with pytest.raises(Refusal, match="a/3 is broken"):
+        one.servables.reload((one.model("a", 3),))
+    one.servables.reload(())
+    eventually(lambda: one.servables.state.held("a", 3) is None, 15)
+    one.servables.reload((one.model("a", 3),))
+    assert one.states("a") == {3: "AVAILABLE"}
