@@ -12,8 +12,8 @@ from ferryman.model_server.rest.handler import RestOptions
 
 @pytest.fixture(scope="module")
 def rest() -> Iterator[Running]:
-    """A server with four threads, a monitoring page and a time limit of half a second."""
-    options = RestOptions(threads=4, timeout=0.5, monitoring_path="/metrics", monitoring_page=lambda: "a_count 3\n")
+    """A server with four threads, and a monitoring page."""
+    options = RestOptions(threads=4, monitoring_path="/metrics", monitoring_page=lambda: "a_count 3\n")
     running = started({}, options)
     yield running
     running.server.stop(1)

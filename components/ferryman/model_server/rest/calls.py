@@ -5,8 +5,11 @@ Source: model_servers/http_rest_api_handler.cc (Process...Request).
 
 from __future__ import annotations
 
-from ferryman.model_server import core
+import time
+
+from ferryman.model_server import core, inference
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.metrics import RUNTIME_LATENCY
 from ferryman.model_server.rest import examples
 from ferryman.model_server.rest.answers import answer
 from ferryman.model_server.rest.document import Document
@@ -23,29 +26,27 @@ def predict(servables: Servables, route: Route, body: bytes) -> bytes:
     name = signature_name(document)
     with servables.use(route.model, route.number, route.label) as (_, model):
         arrays, rows = inputs(document, model.signature(name), name)
+        begun = time.perf_counter()
         outputs = model.run(name, arrays)
+        RUNTIME_LATENCY.add(route.shown, "Predict", "TF1", of=(time.perf_counter() - begun) * 1e6)
     return answer(outputs, rows=rows)
 
 
 def classify(servables: Servables, route: Route, body: bytes) -> bytes:
     """Labels and scores of examples."""
-    from ferryman.model_server import inference
-
     document = Document(body)
     name, found = signature_name(document), examples.examples(document)
     with servables.use(route.model, route.number, route.label) as (_, model):
-        result = inference.classify(model, name, found)
+        result = inference.classify(model, name, found, model=route.shown)
     return examples.classes(result)
 
 
 def regress(servables: Servables, route: Route, body: bytes) -> bytes:
     """Numbers of examples."""
-    from ferryman.model_server import inference
-
     document = Document(body)
     name, found = signature_name(document), examples.examples(document)
     with servables.use(route.model, route.number, route.label) as (_, model):
-        result = inference.regress(model, name, found)
+        result = inference.regress(model, name, found, model=route.shown)
     return examples.values(result)
 
 

@@ -152,7 +152,7 @@ def error_body(text: str) -> bytes:
 
 
 def _count(request: Request, code: int, begun: float, ended: float) -> None:
-    model = model_of(request.method, request.target).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    model = model_of(request.method, request.target)
     if code == core.OK:
         method = request.target.rpartition(":")[2] if request.method == "POST" else ""
         REQUEST_LATENCY.add(model, method, "REST", of=(ended - begun) * 1e6)

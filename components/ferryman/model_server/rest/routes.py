@@ -38,6 +38,11 @@ class Route:
     method: str = ""
     """What stands after the colon, or `metadata`, or neither, as it was written: only lower case is a method."""
 
+    @property
+    def shown(self) -> str:
+        """The model's name where it must be text: what is no UTF-8 is replaced."""
+        return self.model.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
 
 def route(http_method: str, target: str) -> Route | None:
     """The call of a request to the API, None when it is malformed.
@@ -58,7 +63,7 @@ def model_of(http_method: str, target: str) -> str:
     """The model that a target names, for what is counted about it; empty when it names none."""
     pattern = {"POST": _POST, "GET": _GET}.get(http_method)
     found = pattern.fullmatch(target) if pattern else None
-    return _decoded(found[1] or "") if found else ""
+    return Route(_decoded(found[1] or "")).shown if found else ""
 
 
 def _number(digits: str) -> int:

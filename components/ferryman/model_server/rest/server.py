@@ -61,7 +61,7 @@ class HttpServer:
             threading.Thread(target=self._work, name=f"rest-{number}", daemon=True) for number in range(threads)
         ]
         self._watcher = threading.Thread(target=self._watch, name="rest-watch", daemon=True)
-        self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._stopping = threading.Event()
 
     @property
     def connections(self) -> int:
@@ -95,17 +95,6 @@ class HttpServer:
             listener.close()
         for connection in list(self._connections.values()):
             connection.shut()
-        self._stopped.set()
-
-    def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Answer until `shutdown`."""
-        self.start()
-        while not self._stopped.wait(poll_interval):
-            pass
-
-    def shutdown(self) -> None:
-        """`stop`, under the name that Python's own servers give it."""
-        self.stop()
 
     def _work(self) -> None:
         while (number := self._poller.wait()) is not None:
