@@ -1,0 +1,75 @@
+"""Tiny SavedModels built by the TF 1 API, whose versions answer differently: the same graphs for every server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def line(folder: Path, factor: float, offset: float) -> Path:
+    """y = factor x + offset with ref variables, as TF 1 models have them.
+
+    Signatures: `serving_default` (predict: x float of any shape -> y), `regress` (tf.Example "x" -> outputs, (n, 1)),
+    `classify` (-> classes and scores, both (n, 2): "low" with y and "high" with y + 1), `scores` (classify: -> scores
+    only) and `named` (predict: tf.Example -> outputs).
+    """
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        a = tf.Variable(factor, name="a", use_resource=False)
+        b = tf.Variable(offset, name="b", use_resource=False)
+        x = tf.placeholder(tf.float32, name="x")
+        y = tf.add(tf.multiply(a, x), b, name="y")
+        examples = tf.placeholder(tf.string, [None], name="tf_example")
+        parsed = tf.io.parse_example(examples, {"x": tf.FixedLenFeature([1], tf.float32)})
+        each = tf.add(tf.multiply(a, parsed["x"]), b, name="y_of_example")
+        scores = tf.concat([each, each + 1.0], axis=1, name="scores")
+        classes = tf.tile(tf.constant([["low", "high"]]), [tf.shape(each)[0], 1], name="classes")
+        session.run(tf.global_variables_initializer())
+        signatures = {
+            "serving_default": signature({"x": x}, {"y": y}, "predict"),
+            "regress": signature({"inputs": examples}, {"outputs": each}, "regress"),
+            "classify": signature({"inputs": examples}, {"classes": classes, "scores": scores}, "classify"),
+            "scores": signature({"inputs": examples}, {"scores": scores}, "classify"),
+            "named": signature({"inputs": examples}, {"outputs": each}, "predict"),
+        }
+        return save(session, folder, signatures)
+
+
+def counter(folder: Path) -> Path:
+    """A count kept in a ref variable: `incr` (delta -> output), `get` and `reset` (no inputs -> output)."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        count = tf.Variable(0.0, name="count", use_resource=False)
+        delta = tf.placeholder(tf.float32, [], name="delta")
+        incr = tf.assign_add(count, delta, name="incr")
+        reset = tf.assign(count, 0.0, name="reset")
+        session.run(tf.global_variables_initializer())
+        signatures = {
+            "serving_default": signature({"delta": delta}, {"output": incr}, "predict"),
+            "incr": signature({"delta": delta}, {"output": incr}, "predict"),
+            "get": signature({}, {"output": tf.identity(count, name="get")}, "predict"),
+            "reset": signature({}, {"output": reset}, "predict"),
+        }
+        return save(session, folder, signatures)
+
+
+def signature(inputs: dict[str, Any], outputs: dict[str, Any], method: str) -> Any:
+    """A SignatureDef; `method` is predict, classify or regress."""
+    import tensorflow.compat.v1 as tf
+
+    def info(tensors: dict[str, Any]) -> dict[str, Any]:
+        return {alias: tf.saved_model.utils.build_tensor_info(tensor) for alias, tensor in tensors.items()}
+
+    return tf.saved_model.build_signature_def(info(inputs), info(outputs), f"tensorflow/serving/{method}")
+
+
+def save(session: Any, folder: Path, signatures: dict[str, Any]) -> Path:
+    """Write the session's graph and variables as the SavedModel `folder`, tagged `serve`."""
+    import tensorflow.compat.v1 as tf
+
+    builder = tf.saved_model.Builder(str(folder))
+    builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
+    builder.save()
+    return folder
