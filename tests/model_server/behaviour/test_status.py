@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from rests_on import rests_on
 from serving_client import Client, refusal
 
-STATUS = "model_servers/get_model_status_impl.cc:GetModelStatusImpl::GetModelStatusWithContext"
+STATUS = "model_servers/get_model_status_impl.cc:GetModelStatusImpl::GetModelStatus"
 
 
 @rests_on(STATUS)
