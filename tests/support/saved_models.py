@@ -55,6 +55,29 @@ def counter(folder: Path) -> Path:
         return save(session, folder, signatures)
 
 
+def loop(folder: Path) -> Path:
+    """Counts to n one by one, which takes some microseconds each: n (int32) -> counted."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        n = tf.placeholder(tf.int32, [], name="n")
+        counted = tf.while_loop(lambda i: i < n, lambda i: i + 1, [tf.constant(0)], parallel_iterations=1)
+        return save(session, folder, {"serving_default": signature({"n": n}, {"counted": counted}, "predict")})
+
+
+def peers(folder: Path) -> Path:
+    """How many rows ran together: x (float, one per row) -> rows, the size of the whole batch in each row, and y = x."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        z = tf.placeholder_with_default(tf.zeros_like(x), [None], name="z")
+        rows = tf.fill(tf.shape(x), tf.shape(x)[0], name="rows")
+        single = signature({"x": x}, {"rows": rows, "y": tf.identity(x)}, "predict")
+        double = signature({"x": x, "z": z}, {"rows": rows, "y": tf.concat([x, z], 0)[: tf.shape(x)[0]]}, "predict")
+        return save(session, folder, {"serving_default": single, "two": double})
+
+
 def signature(inputs: dict[str, Any], outputs: dict[str, Any], method: str) -> Any:
     """A SignatureDef; `method` is predict, classify or regress."""
     import tensorflow.compat.v1 as tf

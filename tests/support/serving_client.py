@@ -99,15 +99,15 @@ class Client:
         self, inputs: Mapping[str, Any], *, signature: str = "", outputs: Sequence[str] = (), **spec: Any
     ) -> Any:
         """A Predict call; `inputs` are TensorProtos or what `tf.make_tensor_proto` takes, `spec` as for `fill`."""
-        import tensorflow as tf
-        from tensorflow_serving.apis import predict_pb2
+        return self.start_predict(inputs, signature=signature, outputs=outputs, **spec).result()
 
-        request = predict_pb2.PredictRequest(output_filter=outputs)
-        fill(request.model_spec, signature=signature, **spec)
-        for alias, value in inputs.items():
-            tensor = value if hasattr(value, "tensor_shape") else tf.make_tensor_proto(value)
-            request.inputs[alias].CopyFrom(tensor)
-        return self.prediction.Predict(request, timeout=LIMIT)
+    def start_predict(
+        self, inputs: Mapping[str, Any], *, signature: str = "", outputs: Sequence[str] = (), **spec: Any
+    ) -> Any:
+        """The future of a Predict call, sent at once."""
+        return self.prediction.Predict.future(
+            predict_request(inputs, signature=signature, outputs=outputs, **spec), timeout=LIMIT
+        )
 
     def metadata(self, *fields: str, **spec: Any) -> Any:
         from tensorflow_serving.apis import get_model_metadata_pb2
@@ -175,6 +175,19 @@ class Client:
             )
         finally:
             connection.close()
+
+
+def predict_request(inputs: Mapping[str, Any], *, signature: str = "", outputs: Sequence[str] = (), **spec: Any) -> Any:
+    """A PredictRequest, as for `Client.predict`."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    request = predict_pb2.PredictRequest(output_filter=outputs)
+    fill(request.model_spec, signature=signature, **spec)
+    for alias, value in inputs.items():
+        tensor = value if hasattr(value, "tensor_shape") else tf.make_tensor_proto(value)
+        request.inputs[alias].CopyFrom(tensor)
+    return request
 
 
 def fill(

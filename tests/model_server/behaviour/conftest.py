@@ -9,9 +9,10 @@ How to add a case:
    folder; `models / "m"` has them). Whatever a case does to the server, the next one is settled again.
 3. Own flags for a module's shared server: FLAGS = (...) in the module. Own processes: the fixture `start`, called as
    `start(*flags)` or `start(*flags, rest_port=0)` -> `serving_target.Started`; starts cost 4 s, so start several, then wait.
-4. Own models: `saved_models.line(scratch / "name" / "1", 0.5, 7.0)` below the fixture `scratch`, a fresh folder that the
+4. A reload that leaves `m` out must wait for its END; else list it: `server.reload(m, own)` with the fixture `m`.
+5. Own models: `saved_models.line(scratch / "name" / "1", 0.5, 7.0)` below the fixture `scratch`, a fresh folder that the
    server can read, also when it runs elsewhere.
-5. Codes only (`code(call)`) where TensorFlow words the error; `refusal(call) == (code, text)` where the server does.
+6. Codes only (`code(call)`) where TensorFlow words the error; `refusal(call) == (code, text)` where the server does.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ def models(aim: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for version, offset in OFFSETS.items():
         saved_models.line(folder / "m" / str(version), FACTOR, offset)
     return folder
+
+
+@pytest.fixture
+def m(models: Path) -> Model:
+    """What every reload of a case lists as well, unless it is about its end.
+
+    The real server answers UNKNOWN or never to a name that comes back while it is still being unloaded.
+    """
+    return Model("m", models / "m", (1, 2))
 
 
 @pytest.fixture
