@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,12 @@ class Polled:
     def rests(self) -> None:
         """As every case begins: versions 1 and 2, `stable` at 1."""
         self.write(self.labelled(1))
-        until(lambda: self.client.states("m").get(1) == self.client.states("m").get(2) == "AVAILABLE")
-        until(lambda: self.client.resolved("m", label="stable") == 1)
+        until(lambda: self.client.states("m").get(1) == self.client.states("m").get(2) == "AVAILABLE", 6)
+        until(lambda: self.client.resolved("m", label="stable") == 1, 6)
 
 
 @pytest.fixture(scope="module")
-def process(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
+def process(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Polled]:
     folder = tmp_path_factory.mktemp("polled")
     file = folder / "models.config"
     file.write_text(as_text(Model("m", models / "m", (1, 2), {"stable": 1})))
@@ -52,9 +52,6 @@ def process(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory)
 def polled(process: Polled) -> Polled:
     process.rests()
     return process
-
-
-Said = Callable[[], int]
 
 
 @rests_on(POLL)

@@ -23,39 +23,32 @@ def base(server: Client, m: Model, models: Path, scratch: Path, request: pytest.
     """A folder whose version 2 serves under the folder's name, and whose version 3 is being tried again and again."""
     if not request.getfixturevalue("aim").command:
         pytest.skip(f"needs a server with {' '.join(FLAGS)}")
-    folder = scratch / "b"
-    shutil.copytree(models / "m" / "1", folder / "2")
-    server.reload(m, Model("r", folder, (2,)))
-    until(lambda: server.states("r").get(2) == "AVAILABLE")
-    (folder / "3").mkdir()
-    server.reload(m, Model("r", folder, (2, 3)))
-    server.await_states("r", {3: "LOADING"})
-    return folder
+    shutil.copytree(models / "m" / "1", scratch / "2")
+    server.reload(m, Model(scratch.name, scratch, (2,)))
+    (scratch / "3").mkdir()
+    server.reload(m, Model(scratch.name, scratch, (2, 3)))
+    until(lambda: state(server, scratch) == "LOADING")
+    return scratch
 
 
-@pytest.fixture(autouse=True)
-def without_r(server: Client, m: Model) -> None:
-    """`r` is new to every case."""
-    server.reload(m)
-    until(lambda: set(server.states("r").values()) <= {"END"})
-    # Until the manager has forgotten them, versions that come back are held up.
-    time.sleep(0.3)
+def state(server: Client, base: Path) -> str:
+    return server.states(base.name).get(3, "")
 
 
-def entry(server: Client, version: int) -> tuple[int, int, str]:
-    (found,) = server.status(name="r", version=version).model_version_status
+def entry(server: Client, base: Path) -> tuple[int, int, str]:
+    (found,) = server.status(name=base.name, version=3).model_version_status
     return found.state, found.status.error_code, found.status.error_message
 
 
 @rests_on(EXECUTE, RETRY)
 def test_a_version_is_loading_while_it_is_tried_again_and_ended_after_the_last_try(server: Client, base: Path) -> None:
     began = time.monotonic()
-    assert entry(server, 3) == (20, 0, "")
-    never(lambda: server.states("r")[3] != "LOADING", 3.0)
-    until(lambda: server.states("r")[3] == "END", 5)
+    assert entry(server, base) == (20, 0, "")
+    never(lambda: state(server, base) != "LOADING", 3.0)
+    until(lambda: state(server, base) == "END", 5)
     # Three pauses of 1.5 s, begun when the first try had failed.
     assert 3.5 < time.monotonic() - began < 7.5
-    assert entry(server, 3)[:2] == (50, 5)
+    assert entry(server, base)[:2] == (50, 5)
 
 
 @rests_on(RETRY)
@@ -63,8 +56,8 @@ def test_a_version_that_becomes_complete_while_it_is_tried_again_loads(
     server: Client, models: Path, base: Path
 ) -> None:
     shutil.copytree(models / "m" / "1", base / "3", dirs_exist_ok=True)
-    until(lambda: server.states("r")[3] == "AVAILABLE", 5)
-    assert entry(server, 3) == (30, 0, "")
+    until(lambda: state(server, base) == "AVAILABLE", 5)
+    assert entry(server, base) == (30, 0, "")
 
 
 @rests_on(CANCEL, LOAD)
@@ -72,29 +65,29 @@ def test_a_load_that_fails_again_after_its_version_is_wanted_no_more_ends_with_i
     server: Client, m: Model, base: Path
 ) -> None:
     began = time.monotonic()
-    server.reload(m, Model("r", base, (2,)))
-    until(lambda: server.states("r")[3] == "END", 5)
+    server.reload(m, Model(base.name, base, (2,)))
+    until(lambda: state(server, base) == "END", 5)
     # The tries that were left are not made.
     assert time.monotonic() - began < 3.2
-    assert entry(server, 3)[:2] == (50, 5)
+    assert entry(server, base)[:2] == (50, 5)
 
 
 @rests_on(CANCEL, LOAD, "core/loader_harness.cc:LoaderHarness::UnloadDueToCancelledLoad")
 def test_a_load_that_succeeds_after_its_version_is_wanted_no_more_ends_as_cancelled(
     server: Client, m: Model, models: Path, base: Path
 ) -> None:
-    server.reload(m, Model("r", base, (2,)))
+    server.reload(m, Model(base.name, base, (2,)))
     # The poll that unaspires it comes within a second; the next try after that.
     time.sleep(0.2)
     shutil.copytree(models / "m" / "1", base / "3", dirs_exist_ok=True)
-    until(lambda: server.states("r")[3] == "END", 5)
-    assert entry(server, 3) in [(50, 1, "Loading of servable cancelled"), (50, 0, "")]
+    until(lambda: state(server, base) == "END", 5)
+    assert entry(server, base) in [(50, 1, "Loading of servable cancelled"), (50, 0, "")]
 
 
 @rests_on(EXECUTE, "core/basic_manager.cc:BasicManager::LoadOrUnloadServable")
 def test_with_load_threads_another_model_loads_while_one_is_tried_again(
     server: Client, models: Path, base: Path
 ) -> None:
-    server.reload(Model("m", models / "m", (1, 2)), Model("r", base, (2, 3)), Model("quick", models / "m", (1,)))
+    server.reload(Model("m", models / "m", (1, 2)), Model(base.name, base, (2, 3)), Model("quick", models / "m", (1,)))
     assert server.states("quick") == {1: "AVAILABLE"}
-    assert server.states("r")[3] == "LOADING"
+    assert state(server, base) == "LOADING"

@@ -16,7 +16,7 @@ from rests_on import rests_on
 from serving_client import Model, as_text, code, until
 from serving_target import HOST, Started, Target
 
-from ferryman.serving.server import listening
+from ferryman.serving.server import free_port, listening
 
 Start = Callable[..., Started]
 
@@ -238,13 +238,14 @@ def test_without_its_rest_port_a_server_still_serves_grpc(start: Start, models: 
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         started = start(base, rest_port=taken.getsockname()[1])
-        same = start(base)
+        port = free_port(HOST)
+        same = start(base, grpc_port=port, rest_port=port)
         none = start(base, rest_port=0)
-        for server in (started, none):
+        for server in (started, same, none):
             until(lambda server=server: listening(f"{HOST}:{server.grpc_port}"), 60)
             assert server.client().resolved("default") == 2
         assert "Failed to start HTTP Server" in started.err
-        same.stop()
+        assert "Please use a different port for HTTP/REST API" in same.err
 
 
 @rests_on(
