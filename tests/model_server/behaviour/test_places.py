@@ -15,7 +15,7 @@ SOURCE = "FERRYMAN_SERVING_SOURCE"
 """Environment variable: a checkout of tensorflow/serving or a git directory of it."""
 
 HERE = Path(__file__).parent
-FILES = sorted(file for file in HERE.glob("test_*.py") if file != Path(__file__))
+FILES = sorted(file for file in HERE.rglob("test_*.py") if file != Path(__file__))
 
 
 class Case:
@@ -60,7 +60,7 @@ def cases() -> dict[str, Case]:
         names = constants(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                found[f"{file.name}::{node.name}"] = Case(node, names)
+                found[f"{file.relative_to(HERE)}::{node.name}"] = Case(node, names)
     return found
 
 
