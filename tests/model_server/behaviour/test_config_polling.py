@@ -32,8 +32,8 @@ class Polled:
     def rests(self) -> None:
         """As every case begins: versions 1 and 2, `stable` at 1."""
         self.write(self.labelled(1))
-        until(lambda: self.client.states("m").get(1) == self.client.states("m").get(2) == "AVAILABLE", 6)
-        until(lambda: self.client.resolved("m", label="stable") == 1, 6)
+        until(lambda: self.client.states("m").get(1) == self.client.states("m").get(2) == "AVAILABLE")
+        until(lambda: self.client.resolved("m", label="stable") == 1)
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +57,20 @@ def polled(process: Polled) -> Polled:
 @rests_on(POLL)
 def test_a_changed_file_is_applied(polled: Polled) -> None:
     polled.write(polled.labelled(2))
-    until(lambda: polled.client.resolved("m", label="stable") == 2, 5)
+    until(lambda: polled.client.resolved("m", label="stable") == 2)
 
 
 @rests_on(POLL, RELOAD)
 def test_a_file_that_did_not_change_undoes_a_reload(polled: Polled) -> None:
     polled.client.reload(Model("m", polled.models / "m", (1, 2), {"stable": 2}))
-    until(lambda: polled.client.resolved("m", label="stable") == 1, 5)
+    until(lambda: polled.client.resolved("m", label="stable") == 1)
 
 
 @rests_on(POLL, "sources/storage_path/file_system_storage_path_source.cc:FileSystemStoragePathSource::UpdateConfig")
 def test_a_model_that_left_the_file_is_unloaded(polled: Polled) -> None:
     polled.write(as_text(Model("other", polled.models / "m", (1,))))
-    polled.client.await_states("m", {1: "END", 2: "END"}, 8)
-    polled.client.await_states("other", {1: "AVAILABLE"}, 5)
+    polled.client.await_states("m", {1: "END", 2: "END"})
+    polled.client.await_states("other", {1: "AVAILABLE"})
 
 
 @rests_on(POLL, "util/proto_util.h:ParseProtoTextFile")
@@ -79,7 +79,7 @@ def test_a_file_that_holds_no_config_keeps_the_old_one_and_is_told(polled: Polle
     before = len(polled.started.err)
     polled.write(text)
     told = ("Failed to read ModelServerConfig file", "Cannot transition to requested config")
-    until(lambda: any(words in polled.started.err[before:] for words in told), 5, lambda: polled.started.err[before:])
+    until(lambda: any(words in polled.started.err[before:] for words in told), 20, lambda: polled.started.err[before:])
     assert polled.client.resolved("m", label="stable") == 1
     assert polled.client.predict({"x": 2.0}, name="m").outputs["y"].float_val[:] == [4.0]
 
@@ -95,5 +95,5 @@ def test_a_file_that_is_refused_keeps_the_old_labels_and_is_told(polled: Polled)
     before = len(polled.started.err)
     polled.write(as_text(Model("m", polled.models / "m", (1, 2), {"stable": 9})))
     words = "PollFilesystemAndReloadConfig failed to ReloadConfig: Request to assign label to version 9 of model m"
-    until(lambda: words in polled.started.err[before:], 5, lambda: polled.started.err[before:])
+    until(lambda: words in polled.started.err[before:], 20, lambda: polled.started.err[before:])
     assert polled.client.resolved("m", label="stable") == 1

@@ -34,6 +34,6 @@ def test_a_failing_load_blocks_other_loads_and_unloads_and_its_own_withdrawal_un
     )
     never(lambda: server.states("m")[1] != "AVAILABLE" or server.states("fresh") != {}, 0.5)
     assert server.predict({"x": 2.0}, name="m", version=1).outputs["y"].float_val[:] == [3.0]
-    until(lambda: server.states("r")[3] == "END", 6)
+    until(lambda: server.states("r")[3] == "END")
     server.await_states("m", {1: "END", 2: "AVAILABLE"})
     server.await_states("fresh", {1: "AVAILABLE"})

@@ -10,7 +10,7 @@ import pytest
 from rests_on import rests_on
 from serving_client import Client, Model, never, until
 
-FLAGS = ("--max_num_load_retries=3", "--load_retry_interval_micros=1500000")
+FLAGS = ("--max_num_load_retries=2", "--load_retry_interval_micros=3000000")
 
 RETRY = "util/retrier.cc:Retry"
 LOAD = "core/loader_harness.cc:LoaderHarness::Load"
@@ -44,11 +44,11 @@ def entry(server: Client, base: Path) -> tuple[int, int, str]:
 def test_a_version_is_loading_while_it_is_tried_again_and_ended_after_the_last_try(server: Client, base: Path) -> None:
     began = time.monotonic()
     assert entry(server, base) == (20, 0, "")
-    never(lambda: state(server, base) != "LOADING", 3.0)
-    until(lambda: state(server, base) == "END", 5)
-    # Three pauses of 1.5 s, begun when the first try had failed.
-    assert 3.5 < time.monotonic() - began < 7.5
-    assert entry(server, base)[:2] == (50, 5)
+    never(lambda: state(server, base) != "LOADING", 4.5)
+    until(lambda: state(server, base) == "END")
+    # Two pauses of 3 s.
+    assert time.monotonic() - began > 5.0
+    assert entry(server, base)[:2] == (50)
 
 
 @rests_on(RETRY)
@@ -56,7 +56,7 @@ def test_a_version_that_becomes_complete_while_it_is_tried_again_loads(
     server: Client, models: Path, base: Path
 ) -> None:
     shutil.copytree(models / "m" / "1", base / "3", dirs_exist_ok=True)
-    until(lambda: state(server, base) == "AVAILABLE", 5)
+    until(lambda: state(server, base) == "AVAILABLE")
     assert entry(server, base) == (30, 0, "")
 
 
@@ -66,10 +66,10 @@ def test_a_load_that_fails_again_after_its_version_is_wanted_no_more_ends_with_i
 ) -> None:
     began = time.monotonic()
     server.reload(m, Model(base.name, base, (2,)))
-    until(lambda: state(server, base) == "END", 5)
-    # The tries that were left are not made.
-    assert time.monotonic() - began < 3.2
-    assert entry(server, base)[:2] == (50, 5)
+    until(lambda: state(server, base) == "END")
+    # The last try is not made.
+    assert time.monotonic() - began < 4.8
+    assert entry(server, base)[:2] == (50)
 
 
 @rests_on(CANCEL, LOAD, "core/loader_harness.cc:LoaderHarness::UnloadDueToCancelledLoad")
@@ -78,10 +78,10 @@ def test_a_load_that_succeeds_after_its_version_is_wanted_no_more_ends_as_cancel
 ) -> None:
     server.reload(m, Model(base.name, base, (2,)))
     # The poll that unaspires it comes within a second; the next try after that.
-    time.sleep(0.2)
+    time.sleep(1.3)
     shutil.copytree(models / "m" / "1", base / "3", dirs_exist_ok=True)
-    until(lambda: state(server, base) == "END", 5)
-    assert entry(server, base) in [(50, 1, "Loading of servable cancelled"), (50, 0, "")]
+    until(lambda: state(server, base) == "END")
+    assert entry(server, base) == (50, 1, "Loading of servable cancelled")
 
 
 @rests_on(EXECUTE, "core/basic_manager.cc:BasicManager::LoadOrUnloadServable")

@@ -101,7 +101,7 @@ def test_a_specific_version_that_is_not_there_has_no_status_and_loads_when_it_co
     server.reload(m, Model(scratch.name, base, (3, 6)))
     assert server.states(scratch.name) == {3: "AVAILABLE"}
     put(models, base, "6")
-    until(lambda: serving(server, scratch.name) == {3, 6}, 5)
+    until(lambda: serving(server, scratch.name) == {3, 6})
 
 
 @rests_on(SPECIFIC)
@@ -132,7 +132,7 @@ def test_a_new_highest_version_loads_and_then_the_old_one_goes(
     base = put(models, scratch / "b", "3")
     server.reload(m, Model(scratch.name, base))
     put(models, base, "4")
-    server.await_states(scratch.name, {3: "END", 4: "AVAILABLE"}, 5)
+    server.await_states(scratch.name, {3: "END", 4: "AVAILABLE"})
 
 
 @rests_on(POLL, LATEST)
@@ -142,7 +142,7 @@ def test_the_end_of_the_highest_version_brings_back_the_one_before(
     base = put(models, scratch / "b", "3", "4")
     server.reload(m, Model(scratch.name, base))
     shutil.rmtree(base / "4")
-    server.await_states(scratch.name, {3: "AVAILABLE", 4: "END"}, 5)
+    server.await_states(scratch.name, {3: "AVAILABLE", 4: "END"})
 
 
 @rests_on(SPECIFIC, FAST)
@@ -153,7 +153,7 @@ def test_a_served_version_whose_folder_is_deleted_is_unloaded(
     server.reload(m, Model(scratch.name, base, (3, 4)))
     until(lambda: serving(server, scratch.name) == {3, 4})
     shutil.rmtree(base / "3")
-    server.await_states(scratch.name, {3: "END", 4: "AVAILABLE"}, 5)
+    server.await_states(scratch.name, {3: "END", 4: "AVAILABLE"})
 
 
 @rests_on(POLL)
@@ -163,7 +163,7 @@ def test_a_base_path_that_is_deleted_whole_keeps_being_served_and_an_emptied_one
     deleted, emptied = put(models, scratch / "d", "3"), put(models, scratch / "e", "3")
     server.reload(m, Model("deleted", deleted, (3,)), Model("emptied", emptied, (3,)))
     shutil.rmtree(emptied / "3")
-    server.await_states("emptied", {3: "END"}, 5)
+    server.await_states("emptied", {3: "END"})
     deleted.rename(scratch / "gone")
     never(lambda: server.states("deleted") != {3: "AVAILABLE"}, POLLED)
     (scratch / "gone").rename(deleted)
@@ -182,7 +182,7 @@ def test_with_two_versions_that_are_not_wanted_the_lowest_goes_before_the_new_on
     until(lambda: serving(server, scratch.name) == {1, 2})
     server.reload(Model("m", models / "m", (1, 2)), Model(scratch.name, scratch / "b", (3,)))
     # 3 never gets there, so the last one that is not wanted stays.
-    server.await_states(scratch.name, {1: "END", 2: "AVAILABLE", 3: "END"}, 5)
+    server.await_states(scratch.name, {1: "END", 2: "AVAILABLE", 3: "END"})
     never(lambda: server.states(scratch.name)[2] != "AVAILABLE", 0.5)
 
 
@@ -193,7 +193,7 @@ def test_the_only_version_stays_while_the_new_one_cannot_load(
     base = put(models, scratch / "b", "3")
     server.reload(m, Model(scratch.name, base))
     (base / "4").mkdir()
-    server.await_states(scratch.name, {3: "AVAILABLE", 4: "END"}, 5)
+    server.await_states(scratch.name, {3: "AVAILABLE", 4: "END"})
     never(lambda: server.states(scratch.name)[3] != "AVAILABLE", 0.5)
 
 
@@ -205,7 +205,7 @@ def test_versions_that_are_wanted_no_more_go_when_another_wanted_one_is_ready(
     server.reload(m, Model(scratch.name, base, (1, 2)))
     until(lambda: serving(server, scratch.name) == {1, 2})
     server.reload(m, Model(scratch.name, base, (2,)))
-    server.await_states(scratch.name, {1: "END", 2: "AVAILABLE"}, 5)
+    server.await_states(scratch.name, {1: "END", 2: "AVAILABLE"})
 
 
 @rests_on(POLICY, f"{SOURCE}:FileSystemStoragePathSource::UnaspireServables")
@@ -241,13 +241,13 @@ def test_a_failed_version_loads_after_a_reload_without_it_and_one_with_it(
     base = put(models, scratch / "b", "2")
     server.reload(m, Model(scratch.name, base, (2, 3)))
     (base / "3").mkdir()
-    server.await_states(scratch.name, {2: "AVAILABLE", 3: "END"}, 5)
+    server.await_states(scratch.name, {2: "AVAILABLE", 3: "END"})
     (base / "3").rmdir()
     put(models, base, "3")
     server.reload(m, Model(scratch.name, base, (2,)))
     time.sleep(POLLED)
     server.reload(m, Model(scratch.name, base, (2, 3)))
-    server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"}, 5)
+    server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"})
 
 
 @rests_on(ASPIRE, FLUSH)
@@ -257,8 +257,8 @@ def test_a_failed_version_whose_folder_went_away_for_a_poll_is_tried_again(
     base = put(models, scratch / "b", "2")
     server.reload(m, Model(scratch.name, base, (2, 3)))
     (base / "3").mkdir()
-    server.await_states(scratch.name, {3: "END"}, 5)
+    server.await_states(scratch.name, {3: "END"})
     (base / "3").rmdir()
     time.sleep(POLLED)
     put(models, base, "3")
-    server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"}, 5)
+    server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"})
