@@ -25,7 +25,7 @@ from ferryman.serving.server import free_port, listening
 
 HOST = "127.0.0.1"
 
-START_LIMIT = 60.0
+START_LIMIT = 120.0
 """Seconds until a server listens or ends: TensorFlow's import takes 4 s on two cores, more when others run."""
 
 FLAGS = (

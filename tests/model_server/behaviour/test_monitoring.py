@@ -153,15 +153,23 @@ def test_a_refused_request_over_rest_counts_under_its_code(client: Client) -> No
     assert increase(client, series, lambda: client.http("POST", "/v1/models/m:predict", b"{")) == 1
 
 
-@rests_on("servables/tensorflow/util.cc:RecordRequestExampleCount", "servables/tensorflow/regressor.cc:RunRegress")
-def test_examples_are_counted_in_all_and_per_request(client: Client) -> None:
-    body = {"signature_name": "regress", "examples": [{"x": 1.0}, {"x": 2.0}, {"x": 3.0}]}
+@rests_on(
+    "servables/tensorflow/util.cc:RecordRequestExampleCount",
+    "servables/tensorflow/multi_inference.cc:RunMultiInference",
+)
+def test_examples_are_counted_in_all_and_per_request_and_only_by_multi_inference(client: Client) -> None:
+    from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 
-    def call() -> None:
-        assert client.http("POST", "/v1/models/m:regress", body).status == 200
-
-    assert increase(client, f'{SERVING}request_example_count_total{{model="m"}}', call) == 3
-    assert increase(client, f'{SERVING}request_example_counts_count{{model="m"}}', call) == 1
+    request = MultiInferenceRequest()
+    task = request.tasks.add(method_name="tensorflow/serving/regress")
+    task.model_spec.name, task.model_spec.signature_name = "m", "regress"
+    warm_up.add_examples(request.input, [1.0, 2.0, 3.0])
+    body = {"signature_name": "regress", "examples": [{"x": 1.0}]}
+    total, count = (f'{SERVING}request_example_{kind}{{model="m"}}' for kind in ("count_total", "counts_count"))
+    assert increase(client, total, lambda: client.prediction.MultiInference(request, timeout=20)) == 3
+    assert increase(client, count, lambda: client.prediction.MultiInference(request, timeout=20)) == 1
+    assert increase(client, total, lambda: client.http("POST", "/v1/models/m:regress", body)) == 0
+    assert client.http("POST", "/v1/models/m:regress", body).status == 200
 
 
 @rests_on("servables/tensorflow/saved_model_warmup_util.cc:RunSavedModelWarmupUntracked")

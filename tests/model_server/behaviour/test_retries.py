@@ -48,7 +48,7 @@ def test_a_version_is_loading_while_it_is_tried_again_and_ended_after_the_last_t
     until(lambda: state(server, base) == "END")
     # Two pauses of 3 s.
     assert time.monotonic() - began > 5.0
-    assert entry(server, base)[:2] == (50)
+    assert entry(server, base)[:2] == (50, 5)
 
 
 @rests_on(RETRY)
@@ -69,7 +69,7 @@ def test_a_load_that_fails_again_after_its_version_is_wanted_no_more_ends_with_i
     until(lambda: state(server, base) == "END")
     # The last try is not made.
     assert time.monotonic() - began < 4.8
-    assert entry(server, base)[:2] == (50)
+    assert entry(server, base)[:2] == (50, 5)
 
 
 @rests_on(CANCEL, LOAD, "core/loader_harness.cc:LoaderHarness::UnloadDueToCancelledLoad")
