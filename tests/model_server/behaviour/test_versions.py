@@ -105,6 +105,14 @@ def test_a_specific_version_that_is_not_there_has_no_status_and_loads_when_it_co
 
 
 @rests_on(SPECIFIC)
+def test_a_specific_version_that_is_not_there_lets_no_other_in(
+    server: Client, m: Model, models: Path, scratch: Path
+) -> None:
+    server.reload(m, Model(scratch.name, put(models, scratch / "b", "3", "5", "9"), (3, 6)))
+    never(lambda: server.states(scratch.name).keys() != {3}, 1.5)
+
+
+@rests_on(SPECIFIC)
 def test_specific_finds_a_version_by_its_number_whatever_its_folder_is_called(
     server: Client, m: Model, models: Path, scratch: Path
 ) -> None:
