@@ -282,13 +282,13 @@ MUTATIONS = (
         "rest/numbers.py",
         'b"NaN"',
         'b"null"',
-        ("requests/test_rest_numbers.py",),
+        ("requests/test_rest_numbers.py::test_floats_are_written_with_six_digits_or_nine",),
     ),
     Mutation(
         "gzip is ignored",
         "rest/compression.py",
         'if "gzip" not in encoding or not body:',
         "if encoding or not body or not encoding:",
-        ("requests/test_rest_connections.py",),
+        ("requests/test_rest_connections.py::test_a_compressed_body_is_taken_and_the_answer_never_compressed",),
     ),
 )

@@ -121,8 +121,8 @@ def servers(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory)
     started = (tls, mutual, socket)
     try:
         for server in started:
-            until(server.listens, 60, lambda server=server: server.out + server.err)
-        until(path.exists, 60)
+            server.client()
+        until(path.exists)
         yield Servers(authority, tls, mutual, socket, path)
     finally:
         for server in started:

@@ -53,7 +53,7 @@ def reload_of(*models: Model) -> Any:
 
 
 def count(client: Client, name: str) -> float:
-    return client.predict({}, name=name, signature="get").outputs["output"].float_val[0]
+    return float(client.predict({}, name=name, signature="get").outputs["output"].float_val[0])
 
 
 @rests_on(WARM_UP, REQUEST)
