@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def servers(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory)
     finally:
         for server in started:
             server.stop()
+        shutil.rmtree(path.parent)
 
 
 def answer(channel: grpc.Channel) -> list[float]:
