@@ -55,6 +55,13 @@ def server_config(*models: Model) -> Any:
     return config
 
 
+def reload_request(*models: Model) -> Any:
+    """The ReloadConfigRequest for exactly `models`."""
+    from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
+
+    return ReloadConfigRequest(config=server_config(*models))
+
+
 def as_text(*models: Model) -> str:
     """A start-up file."""
     from google.protobuf import text_format

@@ -10,7 +10,7 @@ import pytest
 import saved_models
 import warm_up
 from rests_on import rests_on
-from serving_client import Client, Model, refusal
+from serving_client import Client, Model, refusal, reload_request
 from serving_target import Started
 from warm_up import example_log, predict_log
 
@@ -39,17 +39,10 @@ def load(server: Client, m: Model, scratch: Path) -> Callable[..., tuple[int, in
 
 def status(server: Client, m: Model, base: Path) -> tuple[int, int, str]:
     model = Model(base.name, base, (1,))
-    call = server.model.HandleReloadConfigRequest.future(reload_of(m, model), timeout=20)
+    call = server.model.HandleReloadConfigRequest.future(reload_request(m, model), timeout=20)
     call.exception()
     (entry,) = server.status(name=base.name).model_version_status
     return entry.state, entry.status.error_code, entry.status.error_message
-
-
-def reload_of(*models: Model) -> Any:
-    from serving_client import server_config
-    from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
-
-    return ReloadConfigRequest(config=server_config(*models))
 
 
 def count(client: Client, name: str) -> float:
