@@ -309,7 +309,7 @@ def test_an_answer_holds_values_and_no_content_in_the_field_of_its_dtype(
 
 @rests_on(ANSWER)
 def test_half_floats_are_answered_as_their_bits(served: Client) -> None:
-    output = served.predict({"x": np.array([1, -2], np.float16)}, name="m", signature="copy_half").outputs["y"]
+    output = served.predict({"x": np.array([1, -2], np.float16)}, name="m", signature="copy_float16").outputs["y"]
     assert list(output.half_val) == [0x3C00, 0xC000]
 
 
