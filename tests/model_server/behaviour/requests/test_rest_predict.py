@@ -350,4 +350,4 @@ def test_what_a_model_finds_wrong_is_a_bad_request(served: Client) -> None:
 def test_a_version_whose_variables_are_gone_is_a_bad_request(served: Client) -> None:
     answer = ask(served, {"instances": [1.0]}, model="hollow")
     assert answer.status == 400
-    assert re.search("variable|resource", answer.body["error"], re.IGNORECASE)
+    assert re.search("uninitialized|variable", answer.body["error"], re.IGNORECASE)

@@ -45,7 +45,6 @@ MALFORMED = [
     ("GET", "/v1/models/m/versions/1/labels/stable"),
     ("GET", "/v1/models/m/versions/one"),
     ("GET", "/v1/models/m/versions/-1"),
-    ("GET", "/v1/models/m?verbose=1"),
     ("GET", "/v1/models/m/metadata/signature_def"),
     ("POST", "/v1/models/m"),
     ("POST", "/v1/models/m:explain"),
@@ -63,7 +62,7 @@ MALFORMED = [
 
 
 @rests_on(PARSE, PROCESS, "util/json_tensor.cc:MakeJsonFromStatus")
-@pytest.mark.parametrize(("method", "path"), MALFORMED, ids=" ".join)
+@pytest.mark.parametrize(("method", "path"), MALFORMED, ids=lambda word: word)
 def test_anything_else_below_v1_is_a_malformed_request(served: Client, method: str, path: str) -> None:
     answer = served.http(method, path, ONE)
     assert answer.text == error(f"Malformed request: {method} {path}")
@@ -77,10 +76,11 @@ def test_a_path_without_a_model_says_so(served: Client, path: str) -> None:
     assert (answer.status, answer.text) == (400, error("Missing model name in request."))
 
 
-@rests_on(PARSE)
-def test_the_word_metadata_alone_is_taken_for_a_models_name(served: Client) -> None:
-    answer = served.http("GET", "/v1/models/metadata")
-    assert (answer.status, answer.text) == (404, error("Could not find any versions of model metadata"))
+@rests_on(PARSE, "util/net_http/server/internal/evhttp_request.cc:EvHTTPRequest::uri_path")
+@pytest.mark.parametrize("name", ["metadata", "m?verbose=1", "m?"])
+def test_the_word_metadata_alone_and_a_query_are_taken_for_a_models_name(served: Client, name: str) -> None:
+    answer = served.http("GET", f"/v1/models/{name}")
+    assert (answer.status, answer.text) == (404, error(f"Could not find any versions of model {name}"))
 
 
 @rests_on(PARSE, PROCESS)
@@ -194,7 +194,7 @@ def test_a_name_is_repeated_decoded_and_as_json(served: Client, path: str, name:
 
 
 def status_text(*versions: int) -> str:
-    """What protobuf's C++ printer makes of AVAILABLE versions: one blank a level, and a line's end at the end."""
+    """AVAILABLE versions, highest first, as protobuf's C++ prints them: one blank a level, a line's end at the end."""
     each = (
         f'  {{\n   "version": "{version}",\n   "state": "AVAILABLE",\n   "status": {{\n'
         f'    "error_code": "OK",\n    "error_message": ""\n   }}\n  }}'
@@ -203,10 +203,10 @@ def status_text(*versions: int) -> str:
     return '{\n "model_version_status": [\n' + ",\n".join(each) + "\n ]\n}\n"
 
 
-@rests_on(f"{UTIL}:ToJsonString", "model_servers/get_model_status_impl.cc:GetModelStatusImpl::GetModelStatus")
+@rests_on(f"{UTIL}:ToJsonString", "core/servable_state_monitor.cc:ServableStateMonitor::GetVersionStates")
 @pytest.mark.parametrize(
     ("path", "versions"),
-    [("m", (1, 2)), ("m/versions/2", (2,)), ("m/labels/stable", (1, 2)), ("m/labels/nope", (1, 2)), ("tiny", (1,))],
+    [("m", (2, 1)), ("m/versions/1", (1,)), ("m/labels/stable", (2, 1)), ("m/labels/nope", (2, 1)), ("tiny", (1,))],
 )
 def test_a_status_is_printed_to_the_byte_and_ignores_labels(
     served: Client, path: str, versions: tuple[int, ...]
