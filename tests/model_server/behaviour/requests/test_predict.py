@@ -308,6 +308,17 @@ def test_an_answer_holds_values_and_no_content_in_the_field_of_its_dtype(
 
 
 @rests_on(ANSWER)
+@pytest.mark.parametrize(("signature", "value"), [("text_y", b"\xff"), ("copy_int64", 5), ("copy_bool", True)])
+def test_a_scalar_is_answered_without_dimensions(served: Client, signature: str, value: Any) -> None:
+    output = served.predict(
+        {"x": value if isinstance(value, bytes) else np.array(value)}, name="m", signature=signature
+    )
+    tensor = output.outputs["y"]
+    assert len(tensor.tensor_shape.dim) == 0
+    assert [*tensor.string_val, *tensor.int64_val, *tensor.bool_val] == [value]
+
+
+@rests_on(ANSWER)
 def test_half_floats_are_answered_as_their_bits(served: Client) -> None:
     output = served.predict({"x": np.array([1, -2], np.float16)}, name="m", signature="copy_float16").outputs["y"]
     assert list(output.half_val) == [0x3C00, 0xC000]
