@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import saved_models
+from golden_requests import answers_right
 from request_models import FACTORS, save_request_model, save_tiny_model
 from serving_client import Client, Model, as_text
 from serving_target import FLAGS, Target
@@ -56,3 +57,10 @@ def served(asked: Client, held: list[Model]) -> Client:
     """The process with all its models AVAILABLE, whatever other modules did to it."""
     asked.hold(*held)
     return asked
+
+
+@pytest.fixture
+def alive(served: Client) -> Iterator[None]:
+    """After the case, both ports answer as before."""
+    yield
+    answers_right(served)

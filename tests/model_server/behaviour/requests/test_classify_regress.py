@@ -13,12 +13,10 @@ from tf_examples import classify, example, regress
 FOLDER = "servables/tensorflow"
 CLASS_SERVICE = f"{FOLDER}/classification_service.cc:TensorflowClassificationServiceImpl::Classify"
 REGRESS_SERVICE = f"{FOLDER}/regression_service.cc:TensorflowRegressionServiceImpl::Regress"
-CLASS_BEFORE, CLASS_AFTER = (
-    f"{FOLDER}/classifier.cc:{name}" for name in ("PreProcessClassification", "PostProcessClassificationResult")
-)
-REGRESS_BEFORE, REGRESS_AFTER = (
-    f"{FOLDER}/regressor.cc:{name}" for name in ("PreProcessRegression", "PostProcessRegressionResult")
-)
+CLASS_BEFORE = f"{FOLDER}/classifier.cc:PreProcessClassification"
+CLASS_AFTER = f"{FOLDER}/classifier.cc:PostProcessClassificationResult"
+REGRESS_BEFORE = f"{FOLDER}/regressor.cc:PreProcessRegression"
+REGRESS_AFTER = f"{FOLDER}/regressor.cc:PostProcessRegressionResult"
 EXAMPLES = f"{FOLDER}/util.cc:InputToSerializedExampleTensor"
 
 Call = Callable[..., Any]

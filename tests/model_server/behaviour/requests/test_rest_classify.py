@@ -11,7 +11,8 @@ from serving_client import Answered, Client
 
 TENSORS = "util/json_tensor.cc"
 FILL = f"{TENSORS}:FillClassifyRegressRequestFromJson"
-FEATURE, EXAMPLE = f"{TENSORS}:AddValueToFeature", f"{TENSORS}:MakeExampleFromJsonObject"
+FEATURE = f"{TENSORS}:AddValueToFeature"
+EXAMPLE = f"{TENSORS}:MakeExampleFromJsonObject"
 HANDLER = "model_servers/http_rest_api_handler.cc:HttpRestApiHandler"
 
 

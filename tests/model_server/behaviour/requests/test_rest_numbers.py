@@ -10,8 +10,11 @@ from rests_on import rests_on
 from serving_client import Answered, Client
 
 TENSORS = "util/json_tensor.cc"
-DECIMAL, VALUE, OUT = (f"{TENSORS}:{name}" for name in ("WriteDecimal", "AddValueToTensor", "AddSingleValueAndAdvance"))
-BASE64, NESTED = f"{TENSORS}:JsonDecodeBase64Object", f"{TENSORS}:FillTensorProto"
+DECIMAL = f"{TENSORS}:WriteDecimal"
+VALUE = f"{TENSORS}:AddValueToTensor"
+OUT = f"{TENSORS}:AddSingleValueAndAdvance"
+BASE64 = f"{TENSORS}:JsonDecodeBase64Object"
+NESTED = f"{TENSORS}:FillTensorProto"
 
 
 def echoed(served: Client, signature: str, value: str | bytes) -> Answered:
