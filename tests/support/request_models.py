@@ -47,6 +47,20 @@ def save_tiny_model(folder: Path) -> None:
         builder.save()
 
 
+def save_slow_model(folder: Path) -> None:
+    """A SavedModel that counts to `x`, one step after the other: 1e6 steps take a second or more."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [], name="x")
+        (counted,) = tf.while_loop(lambda i: i < x, lambda i: i + 1.0, [tf.constant(0.0)], parallel_iterations=1)
+        only = signature({"x": x}, {"y": tf.identity(counted)})
+        builder = v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": only})
+        builder.save()
+
+
 def signature(inputs: Graph, outputs: Graph, method: str = PREDICT, defaults: Graph | None = None) -> Any:
     """A SignatureDef over tensors of the graph; `defaults` are values for inputs that a request may leave out."""
     import tensorflow as tf
