@@ -127,7 +127,11 @@ def test_a_bad_output_filter_is_an_invalid_argument(server: Any, outputs: tuple[
             "input size does not match signature: 2!=1 len({x,y}) != len({x}). Sent extra: {y}. "
             "Missing but required: {}.",
         ),
-        ({"y": ROWS}, "input tensor alias not found in signature: y. Inputs expected to be in the set {x}."),
+        (
+            {"y": ROWS},
+            "Signature input alias: x(feed name: serving_default_x:0) not found in request and no default value provided. "
+            "Inputs expected to be in the request {y}, or default input alias set: ",
+        ),
     ],
     ids=["missing", "extra", "other"],
 )
@@ -147,7 +151,7 @@ def test_missing_and_extra_inputs_are_invalid_arguments(server: Any, inputs: dic
 def test_a_wrong_dtype_is_refused_and_never_converted(server: Any, value: Any, received: str) -> None:
     code, text = refused(lambda: server.predict({"x": value}))
     assert code == "INVALID_ARGUMENT"
-    assert f"actual {received} vs. expect float" in text
+    assert text == f"Expects arg[0] to be float but {received} is provided"
 
 
 def test_a_shape_is_judged_by_the_graph_and_not_by_the_signature(server: Any) -> None:
@@ -273,7 +277,7 @@ def test_a_reload_that_leaves_a_model_out_unloads_it_and_its_versions_stay_liste
 @pytest.mark.parametrize(
     ("name", "version", "code", "word"),
     [
-        ("empty", 4, 5, "Could not find SavedModel .pb or .pbtxt at supplied export directory path"),
+        ("empty", 4, 5, "Specified file path does not appear to contain a SavedModel bundle (should have a file called `saved_model.pb`)"),
         ("garbage", 5, None, "garbage/5"),
     ],
 )

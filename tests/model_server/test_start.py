@@ -80,8 +80,9 @@ def test_a_model_that_cannot_load_ends_the_start_and_is_named(start: Start, tmp_
     assert code == 255
     assert lines == [
         "Failed to start server. Error: UNKNOWN: 1 servable(s) did not become available: "
-        "{{{name: m version: 4} due to error: NOT_FOUND: Could not find SavedModel .pb or .pbtxt at supplied export "
-        f"directory path: {tmp_path}/m/4}}, }}"
+        "{{{name: m version: 4} due to error: NOT_FOUND: Specified file path does not appear to contain a SavedModel "
+        "bundle (should have a file called `saved_model.pb`)",
+        f"Specified file path: {tmp_path}/m/4}}, }}",
     ]
 
 

@@ -1,46 +1,49 @@
-"""Runs one SavedModel as the real server does: a TensorFlow 1 session and the signatures of its MetaGraph."""
+"""Loads and runs one SavedModel as the real server does: a TensorFlow 1 session and the signatures of its MetaGraph."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NOT_FOUND, Refusal
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature, TensorInfo
-from ferryman.serving.protocol import SignatureDefMap
+from ferryman.model_server import metrics
+from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.runtime import bundle, dtypes, prediction
+from ferryman.model_server.runtime.enclosure import check_assets, check_links
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
+from ferryman.model_server.runtime.session import Call, Session
 
 TAG = "serve"
+
+CALLS = 64
+"""Combinations of outputs that a version keeps ready; each has a copy of a part of the graph."""
 
 
 class SavedModel:
     """A loaded version. `run` may be called from many threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load it; Refusal with the server's words when it cannot be loaded."""
-        if not any((folder / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
-            raise Refusal(
-                NOT_FOUND, f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}"
-            )
-        import tensorflow as tf
+    def __init__(self, folder: Path, tags: Sequence[str] = (TAG,), config: Any = None) -> None:
+        """Load the graph with exactly these tags, with the session's ConfigProto.
 
-        self._errors = tf.errors
-        self._tf = tf
-        graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
+        Raises:
+            Refusal: with the server's words when it cannot be loaded.
+        """
+        begun = time.perf_counter()
         try:
-            with graph.as_default():
-                self.meta_graph = _load(tf, self._session, folder)
-        except tf.errors.OpError as error:
-            raise Refusal(error.error_code, str(error.message)) from error
-        except (OSError, RuntimeError, ValueError) as error:
-            raise Refusal(NOT_FOUND, " ".join(str(error).split())[:1000]) from error
-        self.signatures = _signatures(tf, self.meta_graph)
-        self.signature_defs = _signature_defs(self.meta_graph)
-        self._callables: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Callable[..., Any]] = {}
+            session, definitions = _load(folder, tags, config)
+        except Refusal:
+            metrics.LOAD_ATTEMPT_COUNT.add(str(folder), "fail")
+            raise
+        metrics.LOAD_ATTEMPT_COUNT.add(str(folder), "success")
+        metrics.LOAD_LATENCY.add(str(folder), by=_microseconds(begun))
+        self.signatures = bundle.signatures(definitions)
+        self.signature_defs = bundle.signature_defs(definitions)
+        self._session: Session | None = session
+        self._calls: dict[tuple[str, tuple[str, ...]], _Prepared] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -51,136 +54,103 @@ class SavedModel:
         Raises:
             Refusal: as `predict_util.cc` and the session answer.
         """
+        prepared = self._calls.get((signature_name, tuple(output_filter)))
+        if prepared is not None and prepared.aliases == inputs.keys():
+            return prepared.run(inputs)
         signature = self.signature(signature_name, FAILED_PRECONDITION)
-        feeds = tuple(sorted(inputs))
-        _check_inputs(signature, feeds)
-        wanted = _check_outputs(signature, output_filter)
-        arrays = [_typed(alias, inputs[alias], signature.inputs[alias]) for alias in feeds]
-        try:
-            values = self._callable(signature_name, signature, feeds, wanted)(*arrays)
-        except self._errors.OpError as error:
-            raise Refusal(error.error_code, str(error.message)) from error
-        except (TypeError, ValueError) as error:
-            raise Refusal(INVALID_ARGUMENT, str(error)) from error
-        return dict(zip(wanted, values, strict=True))
+        complete = prediction.completed(signature, inputs)
+        wanted = prediction.wanted_outputs(signature, output_filter)
+        return self._prepared(signature_name, signature, tuple(output_filter), wanted).run(complete)
 
     def signature(self, name: str, code: int = INVALID_ARGUMENT) -> Signature:
         """The signature `name` (empty for the default); Refusal when there is none."""
-        found = self.signatures.get(name or DEFAULT_SIGNATURE)
-        if found is None:
-            key = name or DEFAULT_SIGNATURE
-            if code == FAILED_PRECONDITION:
-                raise Refusal(code, f'Serving signature key "{key}" not found.')
-            raise Refusal(code, f'Serving signature name: "{key}" not found in signature def')
-        return found
+        return prediction.found(self.signatures, name, code)
 
     def close(self) -> None:
-        """Free the session; running requests end first because they hold it."""
-        self._session.close()
-
-    def _callable(
-        self, name: str, signature: Signature, feeds: tuple[str, ...], wanted: tuple[str, ...]
-    ) -> Callable[..., Any]:
-        key = (name or DEFAULT_SIGNATURE, feeds, wanted)
+        """Free the session, at once or with the last request that runs."""
         with self._lock:
-            if key not in self._callables:
-                # A callable feeds as the C++ session does; `Session.run` silently converts dtypes and costs 4 times more.
-                options = _callable_options(
-                    [signature.inputs[alias].name for alias in feeds],
-                    [signature.outputs[alias].name for alias in wanted],
-                )
-                self._callables[key] = self._session._make_callable_from_options(options)
-            return self._callables[key]
+            self._session = None
+            self._calls = {}
+
+    def _prepared(self, name: str, signature: Signature, asked: tuple[str, ...], wanted: tuple[str, ...]) -> _Prepared:
+        key = (name, asked)
+        with self._lock:
+            if key not in self._calls:
+                if self._session is None:
+                    raise Refusal(
+                        NAMES.index("UNAVAILABLE"), f'The version of "{name or DEFAULT_SIGNATURE}" was unloaded'
+                    )
+                while len(self._calls) >= CALLS:
+                    del self._calls[next(iter(self._calls))]
+                self._calls[key] = _Prepared(self._session, signature, wanted)
+            return self._calls[key]
 
 
-def _callable_options(feeds: list[str], fetches: list[str]) -> Any:
-    from tensorflow.core.protobuf import config_pb2
+class _Prepared:
+    """A call with all inputs of a signature for some of its outputs."""
 
-    options = config_pb2.CallableOptions()
-    options.feed.extend(feeds)
-    options.fetch.extend(fetches)
-    return options
+    def __init__(self, session: Session, signature: Signature, wanted: tuple[str, ...]) -> None:
+        # By the tensors' names, as the real session numbers them in its words.
+        feeds = sorted(signature.inputs.items(), key=lambda item: item[1].name)
+        self.aliases = signature.inputs.keys()
+        # The graph's dtypes, not the signature's, which nobody looks at.
+        self._dtypes = [dtypes.name_of(session.dtypes.get(tensor.name, 0)) for _, tensor in feeds]
+        self._feeds = [
+            (alias, dtypes.numpy_dtype(dtype)) for (alias, _), dtype in zip(feeds, self._dtypes, strict=True)
+        ]
+        # Two aliases may name one tensor, which can be fetched once.
+        names = list(dict.fromkeys(signature.outputs[alias].name for alias in wanted))
+        self._outputs = [(alias, names.index(signature.outputs[alias].name)) for alias in wanted]
+        self._call: Call = session.callable([tensor.name for _, tensor in feeds], names)
 
-
-def _load(tf: Any, session: Any, folder: Path) -> Any:
-    from tensorflow.python.saved_model import loader_impl
-
-    loader = loader_impl.SavedModelLoader(str(folder))
-    if (folder / "variables" / "variables.index").is_file():
-        return loader.load(session, [TAG])
-    # The C++ loader skips the restore where there are no variables, Python's raises.
-    saver, _ = loader.load_graph(session.graph, [TAG])
-    del saver
-    meta_graph = loader.get_meta_graph_def_from_tags([TAG])
-    loader.run_init_ops(session, [TAG])
-    return meta_graph
-
-
-def _signatures(tf: Any, meta_graph: Any) -> dict[str, Signature]:
-    def tensors(entries: Mapping[str, Any]) -> dict[str, TensorInfo]:
-        return {
-            alias: TensorInfo(info.name, tf.dtypes.as_dtype(info.dtype).name, _shape(info.tensor_shape))
-            for alias, info in entries.items()
-        }
-
-    return {
-        name: Signature(tensors(definition.inputs), tensors(definition.outputs), definition.method_name)
-        for name, definition in meta_graph.signature_def.items()
-        if not name.startswith("__")
-    }
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by alias. Refusal as the session answers."""
+        arrays = [inputs[alias] for alias, _ in self._feeds]
+        for number, (_, dtype) in enumerate(self._feeds):
+            if arrays[number].dtype != dtype:
+                prediction.check_dtype(number, arrays[number], self._dtypes[number])
+        values = self._call(arrays)
+        return {alias: _array(values[place]) for alias, place in self._outputs}
 
 
-def _shape(proto: Any) -> tuple[int, ...] | None:
-    return None if proto.unknown_rank else tuple(dimension.size for dimension in proto.dim)
+def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapping[str, Any]]:
+    """A session with variables and tables, and the SignatureDefs by name (loader.cc, LoadSavedModelInternal)."""
+    check_links(folder)
+    begun = time.perf_counter()
+    meta_graph = bundle.read_meta_graph(folder, tags)
+    assets = bundle.assets(meta_graph)
+    check_assets(folder, (name for _, name in assets))
+    inputs = [tensor.name for signature in meta_graph.signature_def.values() for tensor in signature.inputs.values()]
+    session = Session(meta_graph.graph_def, config, inputs)
+    paths = {tensor: f"{folder}/assets/{name.lstrip('/')}" for tensor, name in assets}
+    _restore(session, folder, meta_graph.saver_def, paths)
+    restored = time.perf_counter()
+    if init := bundle.init_op(folder, meta_graph):
+        session.run_once(paths, init)
+    metrics.LOAD_LATENCY_BY_STAGE.add(str(folder), "restore_graph", of=_microseconds(begun, restored))
+    metrics.LOAD_LATENCY_BY_STAGE.add(str(folder), "init_graph", of=_microseconds(restored))
+    # Copies: the message holds the whole graph.
+    definitions = {name: type(found).FromString(found.SerializeToString()) for name, found in _definitions(meta_graph)}
+    return session, definitions
 
 
-def _signature_defs(meta_graph: Any) -> bytes:
-    found = SignatureDefMap()
-    for key, definition in meta_graph.signature_def.items():
-        found.signature_def[key].ParseFromString(definition.SerializeToString())
-    serialized: bytes = found.SerializeToString()
-    return serialized
+def _definitions(meta_graph: Any) -> list[tuple[str, Any]]:
+    return list(meta_graph.signature_def.items())
 
 
-def _check_inputs(signature: Signature, feeds: tuple[str, ...]) -> None:
-    expected = set(signature.inputs)
-    if set(feeds) == expected:
-        return
-    extra, missing = sorted(set(feeds) - expected), sorted(expected - set(feeds))
-    if len(feeds) != len(expected):
-        raise Refusal(
-            INVALID_ARGUMENT,
-            f"input size does not match signature: {len(feeds)}!={len(expected)} len({_braced(feeds)}) != "
-            f"len({_braced(sorted(expected))}). Sent extra: {_braced(extra)}. Missing but required: {_braced(missing)}.",
-        )
-    raise Refusal(
-        INVALID_ARGUMENT,
-        f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set {_braced(sorted(expected))}.",
-    )
+def _restore(session: Session, folder: Path, saver: Any, assets: Mapping[str, str]) -> None:
+    """Read the variables; where the index is missing C++ takes the model for one without (loader.cc, RunRestore)."""
+    if (folder / "variables" / "variables.index").exists():
+        feeds = {saver.filename_tensor_name: f"{folder}/variables/variables", **assets}
+        session.run_once(feeds, saver.restore_op_name)
 
 
-def _check_outputs(signature: Signature, output_filter: Sequence[str]) -> tuple[str, ...]:
-    for number, alias in enumerate(output_filter):
-        if alias not in signature.outputs:
-            raise Refusal(
-                INVALID_ARGUMENT,
-                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set "
-                f"{_braced(sorted(signature.outputs))}.",
-            )
-        if alias in output_filter[:number]:
-            raise Refusal(INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
-    return tuple(output_filter) or tuple(sorted(signature.outputs))
+def _array(value: Any) -> np.ndarray:
+    if type(value) is np.ndarray:
+        return value
+    # The session gives a tensor without dimensions as a number or as bytes.
+    return np.array(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
 
 
-def _typed(alias: str, array: np.ndarray, tensor: TensorInfo) -> np.ndarray:
-    """The array as the session takes it; dtypes are compared, never converted."""
-    received = "string" if array.dtype.kind in "OSU" else array.dtype.name
-    if received != tensor.dtype:
-        words = {"float32": "float", "float64": "double"}
-        actual, expected = (words.get(name, name) for name in (received, tensor.dtype))
-        raise Refusal(INVALID_ARGUMENT, f"Type mismatch: actual {actual} vs. expect {expected} (input {alias})")
-    return array
-
-
-def _braced(names: Sequence[str]) -> str:
-    return "{" + ",".join(names) + "}"
+def _microseconds(begun: float, ended: float | None = None) -> int:
+    return int(((time.perf_counter() if ended is None else ended) - begun) * 1e6)
