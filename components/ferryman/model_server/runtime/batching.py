@@ -1,0 +1,179 @@
+"""Requests of many clients run together, as the real server does with --enable_batching.
+
+Source, whose checks and texts these are: tensorflow_serving/batching/{batching_session,batching_util}.cc and
+tensorflow_serving/servables/tensorflow/bundle_factory_util.cc, 2.21.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ferryman.model_server import metrics
+from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, Refusal
+from ferryman.model_server.runtime import prediction
+from ferryman.model_server.runtime.batches import Queue, QueueOptions, Scheduler, Task
+from ferryman.model_server.runtime.merging import Merging, split
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Servable, Signature
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests of one model are batched."""
+
+    queue: QueueOptions
+    merging: Merging
+
+
+def batching(parameters: Any) -> Batching:
+    """What BatchingParameters ask for.
+
+    Raises:
+        Refusal: numbers that do not go together.
+    """
+    options, allowed = _queue_options(parameters), tuple(parameters.allowed_batch_sizes)
+    if allowed and allowed[-1] != options.input_limit:
+        raise Refusal(
+            INVALID_ARGUMENT,
+            f"Last entry in allowed_batch_sizes must match max_batch_size; last entry was {allowed[-1]}; "
+            f"expected {options.input_limit}",
+        )
+    return Batching(options, Merging(allowed, parameters.pad_variable_length_inputs))
+
+
+def _queue_options(parameters: Any) -> QueueOptions:
+    limit = parameters.max_batch_size.value if parameters.HasField("max_batch_size") else 1000
+    timeout = parameters.batch_timeout_micros.value
+    waiting = parameters.max_enqueued_batches.value if parameters.HasField("max_enqueued_batches") else 10
+    splits = bool(parameters.enable_large_batch_splitting.value)
+    execution = limit
+    if splits and parameters.HasField("max_execution_batch_size"):
+        execution = parameters.max_execution_batch_size.value
+    if limit == 0:
+        raise Refusal(INVALID_ARGUMENT, "input_batch_size_limit must be positive; was 0")
+    if timeout < 0:
+        raise Refusal(INVALID_ARGUMENT, f"batch_timeout_micros must be non-negative; was {timeout}")
+    if waiting == 0 and splits:
+        raise Refusal(INVALID_ARGUMENT, "max_enqueued_batches must be positive; was 0")
+    if splits and not 0 < execution <= limit:
+        text = "input_batch_size_limit must be greater than or equal to max_execution_batch_size."
+        raise Refusal(INVALID_ARGUMENT, f"When enable_large_batch_splitting is true, {text}")
+    return QueueOptions(limit, execution, timeout / 1e6, max(1, waiting), splits)
+
+
+class BatchedServable:
+    """A servable whose calls of one signature, for the same outputs, run together."""
+
+    def __init__(
+        self, servable: Servable, scheduler: Scheduler, options: Batching, *, owns_scheduler: bool = False
+    ) -> None:
+        """`owns_scheduler`: its threads end with this servable."""
+        self._servable, self._scheduler, self._options = servable, scheduler, options
+        self._owns_scheduler = owns_scheduler
+        self._queues: dict[tuple[str, tuple[str, ...]], Queue] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """By name."""
+        return self._servable.signatures
+
+    @property
+    def signature_defs(self) -> bytes:
+        """The serialised SignatureDefMap."""
+        return self._servable.signature_defs
+
+    def signature(self, name: str, code: int = INVALID_ARGUMENT) -> Signature:
+        """The signature `name` (empty for the default); Refusal when there is none."""
+        return self._servable.signature(name, code)
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()
+    ) -> dict[str, np.ndarray]:
+        """Outputs by alias, of this request's rows.
+
+        Raises:
+            Refusal: as `predict_util.cc`, the batching session and the session answer.
+        """
+        signature = self.signature(signature_name, FAILED_PRECONDITION)
+        complete = prediction.completed(signature, inputs)
+        wanted = prediction.wanted_outputs(signature, output_filter)
+        size = _rows(complete)
+        queue = self._queue(signature_name or DEFAULT_SIGNATURE, signature, tuple(sorted(wanted)))
+        parts = [task.result() for task in queue.put(complete, size)]
+        if len(parts) == 1:
+            return {alias: parts[0][alias] for alias in wanted}
+        return {alias: np.concatenate([part[alias] for part in parts]) for alias in wanted}
+
+    def close(self) -> None:
+        """Free it; no call runs any more."""
+        with self._lock:
+            for queue in self._queues.values():
+                self._scheduler.remove(queue)
+            self._queues = {}
+        if self._owns_scheduler:
+            self._scheduler.end()
+        self._servable.close()
+
+    def _queue(self, name: str, signature: Signature, wanted: tuple[str, ...]) -> Queue:
+        key = (name, wanted)
+        with self._lock:
+            if key not in self._queues:
+                batch = _Batch(self._servable, self._options.merging, name, signature, wanted)
+                self._queues[key] = self._scheduler.add(self._options.queue, batch.process)
+            return self._queues[key]
+
+
+class _Batch:
+    """What is done with a batch of one queue."""
+
+    def __init__(
+        self, servable: Servable, merging: Merging, name: str, signature: Signature, wanted: tuple[str, ...]
+    ) -> None:
+        self._servable, self._merging, self._name, self._wanted = servable, merging, name, wanted
+        self._tensors = {alias: tensor.name for alias, tensor in signature.inputs.items()}
+
+    def process(self, tasks: list[Task]) -> None:
+        """Run the tasks together and tell each its rows, or what went wrong with all."""
+        begun = time.perf_counter()
+        for task in tasks:
+            metrics.QUEUING_LATENCY.add("", of=(begun - task.enqueued) * 1e6)
+        try:
+            answers = self._run(tasks)
+        except Exception as error:  # each waiting thread must hear of it, whatever it is
+            for task in tasks:
+                task.finish(None, error)
+            return
+        for task, answer in zip(tasks, answers, strict=True):
+            task.finish(answer)
+
+    def _run(self, tasks: list[Task]) -> list[dict[str, np.ndarray]]:
+        size = sum(task.size for task in tasks)
+        padding = self._merging.padding(size)
+        metrics.PADDING_SIZE.add(str(size + padding), of=padding)
+        metrics.PROCESSED_BATCH_SIZE.add(of=size + padding)
+        merged = self._merging.merge([task.inputs for task in tasks], padding, self._tensors)
+        outputs = self._servable.run(self._name, merged, self._wanted)
+        metrics.WRAPPED_RUN_COUNT.add()
+        return split(outputs, [task.size for task in tasks], padding)
+
+
+def _rows(inputs: Mapping[str, np.ndarray]) -> int:
+    """Rows of a request. Refusal where inputs have none or differ (batching_util.h, ComputeTensorBatchSize)."""
+    if not inputs:
+        raise Refusal(INVALID_ARGUMENT, "Batching Run() must have at least one input tensor")
+    sizes = []
+    for array in inputs.values():
+        if not array.ndim:
+            raise Refusal(INVALID_ARGUMENT, "Batching Run() input tensors must have at least one dimension")
+        sizes.append(len(array))
+        if sizes[-1] != sizes[0]:
+            raise Refusal(INVALID_ARGUMENT, "Batching Run() input tensors must have equal 0th-dimension size")
+    for size in sizes:
+        metrics.INPUT_BATCH_SIZE.add(of=size)
+    return sizes[0]
