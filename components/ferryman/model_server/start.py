@@ -57,14 +57,22 @@ def _servables(flags: Flags, folders: Folders) -> Servables:
     """What will hold the models; nothing is loaded yet."""
     from ferryman.model_server.runtime.loading import LoadOptions, loader
 
-    settings.batching(flags)
     settings.check_parallelism(flags)
+    intra_op, inter_op = settings.parallelism(flags)
+    config = flags.tensorflow_session_config_file
     Checks.method_names = flags.enable_signature_method_name_check
     options = LoadOptions(
         saved_model_tags=flags.saved_model_tags,
         enable_model_warmup=flags.enable_model_warmup,
         num_request_iterations_for_warmup=flags.num_request_iterations_for_warmup,
         prefer_tflite_model=flags.prefer_tflite_model,
+        num_tflite_pools=flags.num_tflite_pools,
+        num_tflite_interpreters_per_pool=flags.num_tflite_interpreters_per_pool,
+        batching=settings.batching(flags),
+        enable_per_model_batching_parameters=flags.enable_per_model_batching_parameters,
+        intra_op_parallelism=intra_op,
+        inter_op_parallelism=inter_op,
+        session_config=settings.contents(config).decode("utf-8", "replace") if config else "",
     )
     chosen = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),
