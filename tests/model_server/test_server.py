@@ -277,7 +277,12 @@ def test_a_reload_that_leaves_a_model_out_unloads_it_and_its_versions_stay_liste
 @pytest.mark.parametrize(
     ("name", "version", "code", "word"),
     [
-        ("empty", 4, 5, "Specified file path does not appear to contain a SavedModel bundle (should have a file called `saved_model.pb`)"),
+        (
+            "empty",
+            4,
+            5,
+            "Specified file path does not appear to contain a SavedModel bundle (should have a file called `saved_model.pb`)",
+        ),
         ("garbage", 5, None, "garbage/5"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 BATCHING_FILE = "batching_params.pbtxt"
 """A version's own BatchingParameters (servables/tensorflow/bundle_factory_util.cc)."""
+
+IMPORTING = threading.Lock()
+"""Held while TensorFlow is imported, with the first model."""
 
 INITIAL_BATCH = 500
 """Rows that the interpreters of a pool share (tflite_session.h, kInitialBatchSize)."""
@@ -76,8 +80,11 @@ class _Loader:
             self._scheduler = _scheduler(options.batching)
 
     def load(self, folder: Path) -> Servable:
-        # TensorFlow is imported with the first model.
-        from ferryman.model_server.runtime.lite import has_lite
+        with IMPORTING:
+            # Two first models at a time would meet TensorFlow's modules half imported: their imports are circular.
+            import tensorflow  # noqa: F401
+
+            from ferryman.model_server.runtime.lite import has_lite
 
         lite = self._options.prefer_tflite_model and has_lite(folder)
         servable: Servable = self._lite(folder) if lite else self._saved_model(folder)
