@@ -224,6 +224,14 @@ def code(call: Callable[[], Any]) -> str:
     return refusal(call)[0]
 
 
+def no_model(folder: Path) -> str:
+    """What is said of a version's folder without a model. Source: `session_bundle/oss/session_bundle_util.cc`."""
+    return (
+        "Specified file path does not appear to contain a SavedModel bundle (should have a file called "
+        f"`saved_model.pb`)\nSpecified file path: {folder}"
+    )
+
+
 def until(condition: Callable[[], bool], limit: float = LIMIT, seen: Callable[[], str] = lambda: "") -> None:
     """Wait for `condition`, looked at 20 times a second; AssertionError with what `seen` says when it never holds."""
     deadline = time.monotonic() + limit

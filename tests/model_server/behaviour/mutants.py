@@ -246,6 +246,22 @@ MUTATIONS = (
         "if not held:",
         ("test_retries.py::test_a_load_that_succeeds_after_its_version_is_wanted_no_more_ends_as_cancelled",),
     ),
+    # What a load does
+    Mutation(
+        "a warm-up record that fails is passed over",
+        "runtime/loading.py",
+        "                warm_up(servable, folder, self._options.num_request_iterations_for_warmup)\n",
+        "                import contextlib\n\n                with contextlib.suppress(Exception):\n"
+        "                    warm_up(servable, folder, self._options.num_request_iterations_for_warmup)\n",
+        ("test_warm_up.py::test_a_record_that_fails_fails_the_load_with_its_error",),
+    ),
+    Mutation(
+        "missing variables fail the load",
+        "runtime/saved_model.py",
+        'if (folder / "variables" / "variables.index").exists():',
+        "if saver.filename_tensor_name:",
+        ("test_status.py::test_a_model_without_its_variables_is_available_and_then_fails_every_request",),
+    ),
     # Start, file and metrics
     Mutation(
         "a start that fails exits with 1",

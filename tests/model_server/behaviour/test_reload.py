@@ -10,7 +10,7 @@ import grpc
 import pytest
 import saved_models
 from rests_on import rests_on
-from serving_client import LIMIT, Client, Model, code, refusal, reload_request, server_config, until
+from serving_client import LIMIT, Client, Model, code, no_model, refusal, reload_request, server_config, until
 
 RELOAD = "model_servers/server_core.cc:ServerCore::ReloadConfig"
 RPC = "model_servers/model_service_impl.cc:ModelServiceImpl::HandleReloadConfigRequest"
@@ -132,7 +132,7 @@ def test_a_new_name_that_cannot_load_is_unknown_with_its_error_and_the_rest_is_a
     assert refusal(lambda: server.reload(kept, bad)) == (
         "UNKNOWN",
         f"1 model(s) did not become available: {{{{{{name: {bad.name} version: 5}} due to error: NOT_FOUND: "
-        f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {bad.base_path}/5}}, }}",
+        f"{no_model(Path(bad.base_path) / '5')}}}, }}",
     )
     assert server.resolved("m", label="fresh") == 2
     assert server.states(bad.name) == {5: "END"}

@@ -8,7 +8,7 @@ import grpc
 import pytest
 import saved_models
 from rests_on import rests_on
-from serving_client import Client, Model, refusal
+from serving_client import Client, Model, no_model, refusal
 
 STATUS = "model_servers/get_model_status_impl.cc:GetModelStatusImpl::GetModelStatus"
 ONE_SPEC = "model_servers/get_model_status_impl.cc:GetModelStatusImpl::GetModelStatusWithModelSpec"
@@ -88,7 +88,11 @@ def test_the_metadata_of_a_label_is_a_true_readiness_probe(server: Client, model
     assert server.http("GET", path.format("stable")).status == 404
 
 
-@rests_on(ONE_SPEC, "core/loader_harness.cc:LoaderHarness::ErrorInternal")
+@rests_on(
+    ONE_SPEC,
+    "core/loader_harness.cc:LoaderHarness::ErrorInternal",
+    "session_bundle/oss/session_bundle_util.cc:LoadSessionBundleOrSavedModelBundle",
+)
 def test_a_failed_load_is_listed_as_end_with_code_and_text(server: Client, m: Model, scratch: Path) -> None:
     folder = scratch / "hollow" / "5"
     folder.mkdir(parents=True)
@@ -96,9 +100,7 @@ def test_a_failed_load_is_listed_as_end_with_code_and_text(server: Client, m: Mo
         server.reload(m, Model(scratch.name, folder.parent, (5,)))
     (entry,) = server.status(name=scratch.name).model_version_status
     assert (entry.version, entry.state, entry.status.error_code) == (5, 50, 5)
-    assert entry.status.error_message == (
-        f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}"
-    )
+    assert entry.status.error_message == no_model(folder)
 
 
 @rests_on(ONE_SPEC, "core/basic_manager.cc:BasicManager::ManageServableInternal")
