@@ -136,7 +136,7 @@ def test_a_large_request_is_cut_when_that_is_asked_for() -> None:
 
 def test_too_large_a_request_is_refused() -> None:
     _, servable = served("max_batch_size { value: 2 }")
-    with pytest.raises(Refusal, match="^Task size 3 is larger than maximum input batch size 2$") as caught:
+    with pytest.raises(Refusal, match=r"^Task size 3 is larger than maximum input batch size 2$") as caught:
         servable.run("", {"x": rows(1, 2, 3)})
     assert caught.value.code == INVALID_ARGUMENT
 
@@ -198,7 +198,7 @@ def test_an_error_of_a_batch_is_everybodys_and_the_next_batch_runs() -> None:
 
 def test_an_output_without_rows_cannot_be_shared() -> None:
     _, servable = served("max_batch_size { value: 8 }")
-    with pytest.raises(Refusal, match="^Batched output tensor has 0 dimensions$"):
+    with pytest.raises(Refusal, match=r"^Batched output tensor has 0 dimensions$"):
         servable.run("", {"x": rows(1)})
 
 
@@ -244,7 +244,7 @@ def test_what_is_not_set_is_the_real_servers_default() -> None:
 
 
 def test_no_threads_are_refused() -> None:
-    with pytest.raises(Refusal, match="^num_batch_threads must be positive; was 0$"):
+    with pytest.raises(Refusal, match=r"^num_batch_threads must be positive; was 0$"):
         Scheduler(0)
 
 
