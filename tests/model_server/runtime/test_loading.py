@@ -88,7 +88,7 @@ def test_a_closed_version_is_freed_at_once_without_a_collector(folder: Path) -> 
 
 def test_a_version_whose_warm_up_fails_is_freed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[SavedModel] = []
-    monkeypatch.setattr(SavedModel, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(SavedModel, "close", lambda self: closed.extend([self]))
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "tf_serving_warmup_requests").write_text("no records at all")
     with pytest.raises(Refusal):
