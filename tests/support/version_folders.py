@@ -20,5 +20,8 @@ class VersionFolders:
     def fetch(self, path: str) -> Path:
         return Path(path)
 
+    def walk(self, path: str) -> None:
+        """All of it can be looked through."""
+
     def release(self, folder: Path) -> None:
         """Nothing was fetched."""
