@@ -91,7 +91,7 @@ def test_a_server_that_answers_as_recorded_is_reported_ok_with_latency_memory_an
     assert report.stand_in
     assert report.server.startswith("ferryman-model-server ")
     assert (report.absolute, report.relative) == (1e-5, 1e-4)
-    assert "gRPC at 127.0.0.1:" in (out / "server.log").read_text()
+    assert "Running gRPC ModelServer at 127.0.0.1:" in (out / "server.log").read_text()
     done = fragment(tmp_path)
     assert (done.state, done.inputs) == ("done", {"model": digest_of(right)})
     assert done.outputs == {"serving_check": verify(out, "serving_check").digest}
