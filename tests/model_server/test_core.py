@@ -66,7 +66,7 @@ def test_the_label_of_one_model_is_unknown_to_another() -> None:
 
 def test_ended_versions_stay_listed_and_one_can_be_asked_for_alone() -> None:
     state = with_versions(listed(model()), v41="END", v42="AVAILABLE")
-    assert [version.number for version in status(state, "m", None)] == [41, 42]
+    assert [version.number for version in status(state, "m", None)] == [42, 41]
     assert [version.status for version in status(state, "m", 41)] == ["END"]
 
 
@@ -100,15 +100,20 @@ def test_waiting_ends_when_every_name_has_a_version_that_is_available_or_ended()
     assert Awaited(frozenset()).reached() == ()
 
 
-def test_the_lowest_version_that_is_available_or_ended_decides_even_when_a_higher_one_serves() -> None:
-    bad = Version("a", 41, "END", NOT_FOUND, "no such file")
-    reached = heard(bad, Version("a", 42, "AVAILABLE"), Version("b", 1, "AVAILABLE")).reached()
+def test_the_highest_version_that_is_available_or_ended_decides_even_when_a_lower_one_serves() -> None:
+    bad = Version("a", 42, "END", NOT_FOUND, "no such file")
+    one = Version("b", 1, "AVAILABLE")
+    assert heard(Version("a", 41, "END"), Version("a", 42, "AVAILABLE"), one).reached() == (
+        Version("a", 42, "AVAILABLE"),
+        one,
+    )
+    reached = heard(Version("a", 41, "AVAILABLE"), bad, Version("a", 43, "LOADING"), one).reached()
     assert reached is not None
     error = unavailable(reached, "model")
     assert error is not None
     assert error.code == UNKNOWN
     assert error.text == (
-        "1 model(s) did not become available: {{{name: a version: 41} due to error: NOT_FOUND: no such file}, }"
+        "1 model(s) did not become available: {{{name: a version: 42} due to error: NOT_FOUND: no such file}, }"
     )
     assert unavailable((Version("a", 42, "AVAILABLE"),), "model") is None
 

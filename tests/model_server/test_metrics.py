@@ -54,6 +54,21 @@ def test_a_histogram_without_labels_is_there_before_its_first_measure(alone: lis
     )
 
 
+def test_names_beyond_a_number_and_a_length_are_counted_together(
+    alone: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "MOST", 2)
+    counter = Counter("/requests", ("model_name", "status"))
+    alone.append(counter)
+    for name in ("x" * metrics.LONGEST, "b", "c", "d", "b", "y" * (metrics.LONGEST + 1)):
+        counter.add(name, "NOT_FOUND")
+    assert counter.cells() == {
+        (metrics.OTHERS, "NOT_FOUND"): 3,
+        ("b", "NOT_FOUND"): 2,
+        ("x" * metrics.LONGEST, "NOT_FOUND"): 1,
+    }
+
+
 def test_the_name_of_a_model_cannot_write_a_line_of_its_own(alone: list[object]) -> None:
     counter = Counter("/requests", ("model_name",))
     alone.append(counter)

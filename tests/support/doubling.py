@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from newcomer import eventually
 from version_folders import VersionFolders
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Model, Policy, Refusal
@@ -104,6 +105,8 @@ def started(versions: dict[int, Doubling], options: RestOptions) -> Running:
     servables.start()
     model = Model("m", "/m", Policy("specific", versions=(1, 2)))
     servables.reload((model,))
+    # A reload returns when one version serves.
+    eventually(lambda: servables.state.ready("m") == (1, 2), 20)
     port = free_port("127.0.0.1")
     server = serve_rest(servables, "127.0.0.1", port, options)
     server.start()

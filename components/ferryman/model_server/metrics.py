@@ -24,6 +24,16 @@ PENDING = 1000
 """Measures that wait until they are sorted in; about 0.5 ms of work."""
 
 
+MOST = 10_000
+"""Combinations of label values that a metric tells apart: a client may ask for any name, and each costs memory for good."""
+
+LONGEST = 1024
+"""Characters of a label value that is kept."""
+
+OTHERS = "(others)"
+"""What stands for the first label value of a combination beyond that."""
+
+
 Cell = TypeVar("Cell")
 
 
@@ -52,6 +62,8 @@ class Metric(Generic[Cell]):
             yield from self._lines(_pairs(self.labels, values), cell)
 
     def _put(self, values: tuple[str, ...], amount: float) -> None:
+        if values and len(values[0]) > LONGEST:
+            values = (OTHERS, *values[1:])
         self._pending.append((values, amount))
         if len(self._pending) > PENDING and self._lock.acquire(blocking=False):
             try:
@@ -63,6 +75,9 @@ class Metric(Generic[Cell]):
         while self._pending:
             values, amount = self._pending.popleft()
             cell = self._cells.get(values)
+            if cell is None and len(self._cells) >= MOST:
+                values = (OTHERS, *values[1:])
+                cell = self._cells.get(values)
             self._cells[values] = self._grown(self._empty() if cell is None else cell, amount)
 
     def _empty(self) -> Cell:

@@ -104,6 +104,30 @@ def test_a_key_that_stands_twice_counts_where_it_stands_first() -> None:
     assert document.root["instances"][0]["x"] == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": 1, "a" : 2}',
+        b'{"a": 1, "a"\t\r\n : 2}',
+        b'{"\\\\": 0, "a": 1, "a": 2}',
+        b'{"\\\\\\"": 0, "a": 1, "a": 2}',
+        b'{"": ":", "a": 1, "a": 2, "b": "\\":"}',
+        b'{"a": 1, "\\u0061" : 2, "b": " :"}',
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_equal_keys_are_found_however_they_are_written(body: bytes) -> None:
+    document = Document(body)
+    document.count_once()
+    assert document.root["a"] == 1
+
+
+def test_an_object_of_bytes_with_more_than_one_member_is_none() -> None:
+    document = Document(b'{"x": {"b64": "QQ==", "b64": "Qg=="}}')
+    document.count_once()
+    assert list(rapidjson.members(document.root["x"])) == [("b64", "QQ=="), ("b64", "Qg==")]
+
+
 def test_depth_costs_no_stack() -> None:
     deep = b"[" * 300_000 + b"]" * 300_000
     assert Document(b'{"instances": [1], "nested": ' + deep + b"}").root["instances"] == [1]

@@ -47,6 +47,13 @@ def test_a_watcher_is_told_at_once_and_stays(running: Running, service: str, num
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def test_bytes_that_are_no_message_are_refused_in_the_words_of_grpc(running: Running) -> None:
+    text = "could not parse request"
+    assert refused(lambda: running.send(f"/{HEALTH}/Check", b"\xff")) == ("INVALID_ARGUMENT", text)
+    watching = running.channel.unary_stream(f"/{HEALTH}/Watch")(b"\xff", timeout=20)
+    assert refused(lambda: next(watching)) == ("INTERNAL", text)
+
+
 def test_more_watchers_than_threads_leave_threads_to_predict(serve: Serve) -> None:
     running = serve(threads=2, health=True)
     watch = running.channel.unary_stream(f"/{HEALTH}/Watch")
@@ -133,3 +140,9 @@ def test_reflection_says_not_found_of_what_there_is_not(reflected: Reflected) ->
     for field, value in ((3, "none.proto"), (4, "tensorflow.None"), (4, f"{PREDICTION}.None"), (6, "x")):
         (error,) = reflected.ask(field, value)[7]
         assert fields(error)[1] == [5]
+
+
+def test_a_question_that_is_no_message_ends_the_stream_of_reflection(reflected: Reflected) -> None:
+    listing = bytes([7 << 3 | 2, 1]) + b"*"
+    answers = list(reflected.call(iter([listing, b"\xff", listing]), timeout=20))
+    assert len(answers) == 1

@@ -56,9 +56,9 @@ def not_found(name: str, number: int | None) -> Refusal:
 
 
 def status(state: State, name: str, number: int | None) -> tuple[Version, ...]:
-    """The versions that GetModelStatus lists, ascending; Refusal when there are none.
+    """The versions that GetModelStatus lists, the highest first; Refusal when there are none.
 
-    Source: `get_model_status_impl.cc:GetModelStatusWithModelSpec`.
+    Source: `get_model_status_impl.cc:GetModelStatusWithModelSpec`; `servable_state_monitor.h:VersionMap` for the order.
     """
     versions = state.of(name)
     if number is not None:
@@ -67,7 +67,7 @@ def status(state: State, name: str, number: int | None) -> tuple[Version, ...]:
             raise Refusal(NOT_FOUND, f"Could not find version {number} of model {name}")
     if not versions:
         raise Refusal(NOT_FOUND, f"Could not find any versions of model {name}")
-    return versions
+    return versions[::-1]
 
 
 class Awaited(NamedTuple):
@@ -87,15 +87,15 @@ class Awaited(NamedTuple):
         return self._replace(heard=tuple(sorted(known.values()))) if news else self
 
     def reached(self) -> tuple[Version, ...] | None:
-        """Of each name the lowest version that is available or ended; None while one has none.
+        """Of each name the highest version that is available or ended, by name; None while one has none.
 
         Source: `servable_state_monitor.cc:HasAnyServableInStreamReachedState`.
         """
         first: dict[str, Version] = {}
-        for version in self.heard:
+        for version in reversed(self.heard):
             if version.status in ("AVAILABLE", "END") and version.model in self.names:
                 first.setdefault(version.model, version)
-        return tuple(first.values()) if len(first) == len(self.names) else None
+        return tuple(sorted(first.values())) if len(first) == len(self.names) else None
 
 
 def unavailable(reached: tuple[Version, ...], noun: str) -> Refusal | None:

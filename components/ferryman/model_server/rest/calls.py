@@ -51,11 +51,10 @@ def regress(servables: Servables, route: Route, body: bytes) -> bytes:
 
 
 def status(servables: Servables, route: Route, _: bytes = b"") -> bytes:
-    """The versions of a model, the highest first, whatever label was asked for."""
+    """The versions of a model, whatever label was asked for."""
     _check_named(route)
     response = GetModelStatusResponse()
-    found = core.status(servables.state, route.model, route.number)
-    for version in sorted(found, key=lambda version: -version.number):
+    for version in core.status(servables.state, route.model, route.number):
         state = response.DESCRIPTOR.fields_by_name["model_version_status"].message_type.enum_types_by_name["State"]
         entry = response.model_version_status.add(
             version=version.number, state=state.values_by_name[version.status].number

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,12 @@ from ferryman.model_server.rest.rapidjson import Members, ParseError
 
 LARGEST_EXACT = 16 << 20
 """Bytes of a refused document up to which the exact words and place of its error are looked for: it takes 1 s a MiB."""
+
+
+_KEY_END = re.compile(rb'"[ \n\r\t]*:')
+
+_DOUBTFUL = re.compile(rb'''\\\\":|,[ \n\r\t]*"b64"''')
+"""What may be a key that ends in a backslash, or one more member of an object of bytes."""
 
 
 class Document:
@@ -45,8 +52,8 @@ class Document:
         if body.count(b":") == expected:
             return
         # Bytes that are an object, and text with a colon in it, are told from keys.
-        found = body.count(b'":') + body.count(b'" :') - body.count(b'\\":')
-        if found != expected + body.count(b'"b64":'):
+        found = len(_KEY_END.findall(body)) - body.count(b'\\":')
+        if found != expected + body.count(b'"b64":') or _DOUBTFUL.search(body):
             self.root = _object(_read_again(body))
 
 

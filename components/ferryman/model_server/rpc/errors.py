@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ferryman.model_server.core import NAMES, Refusal
+from ferryman.serving.protocol.services import UNREADABLE
 
 log = logging.getLogger("ferryman.model_server")
 
@@ -38,8 +39,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, DecodeError):
-        # gRPC's own words for a message that its deserializer refuses (grpcio 1.85).
-        return Refusal(INTERNAL, "Exception deserializing request!")
+        return Refusal(UNREADABLE[0].value[0], UNREADABLE[1])
     log.exception("a bug while answering")
     code = RESOURCE_EXHAUSTED if isinstance(error, MemoryError) else INTERNAL
     return Refusal(code, f"{type(error).__name__}: {' '.join(str(error).split())}")

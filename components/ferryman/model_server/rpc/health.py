@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message_factory import GetMessageClass
 
 from ferryman.serving.protocol import schema
+from ferryman.serving.protocol.services import reading
 
 POOL = schema.load(Path(__file__).with_name("health.proto"))
 SERVICE = "grpc.health.v1.Health"
@@ -37,17 +38,22 @@ def watch(request: Any, context: Any, send: Callable[[Any], None]) -> None:
     send(Response(status=SERVING if request.service in KNOWN else SERVICE_UNKNOWN))
 
 
+UNREADABLE = "could not parse request"
+
+_watch = reading(Request.FromString, watch, (grpc.StatusCode.INTERNAL, UNREADABLE))
+
 # Returns while its call stays open: as many watchers as threads would leave none to predict (grpcio 1.85, _server.py).
-watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+_watch.experimental_non_blocking = True  # type: ignore[attr-defined]
 
 
 def handler() -> grpc.GenericRpcHandler:
     """What lets a server answer the service."""
-    coding = {"request_deserializer": Request.FromString, "response_serializer": Response.SerializeToString}
+    write = Response.SerializeToString
+    read_check = reading(Request.FromString, check, (grpc.StatusCode.INVALID_ARGUMENT, UNREADABLE))
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            "Check": grpc.unary_unary_rpc_method_handler(check, **coding),
-            "Watch": grpc.unary_stream_rpc_method_handler(watch, **coding),
+            "Check": grpc.unary_unary_rpc_method_handler(read_check, response_serializer=write),
+            "Watch": grpc.unary_stream_rpc_method_handler(_watch, response_serializer=write),
         },
     )

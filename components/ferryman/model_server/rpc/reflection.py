@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from ferryman.serving.protocol import schema
@@ -34,20 +35,23 @@ class Reflection:
         self.service = f"grpc.reflection.{version}.ServerReflection"
         self.services, self._pools = sorted(services), (*pools, self._own)
 
-    def ServerReflectionInfo(self, requests: Iterable[Any], context: Any) -> Iterator[Any]:
-        """One answer a request, until the client ends the stream."""
-        for request in requests:
-            yield self._answer(request)
+    def ServerReflectionInfo(self, requests: Iterable[bytes], context: Any) -> Iterator[Any]:
+        """One answer a request, until the client ends the stream or sends what is none."""
+        read = self._message("Request").FromString
+        # Not as grpcio's deserializer: see `reading`.
+        with suppress(DecodeError):
+            for serialized in requests:
+                yield self._answer(read(serialized))
 
     def handler(self, threads: ThreadPoolExecutor) -> grpc.GenericRpcHandler:
         """What lets a server answer the service, in `threads`."""
 
-        def behavior(requests: Iterable[Any], context: Any) -> Iterator[Any]:
+        def behavior(requests: Iterable[bytes], context: Any) -> Iterator[Any]:
             return self.ServerReflectionInfo(requests, context)
 
         behavior.experimental_thread_pool = threads  # type: ignore[attr-defined]
         method = grpc.stream_stream_rpc_method_handler(
-            behavior, self._message("Request").FromString, self._message("Response").SerializeToString
+            behavior, response_serializer=self._message("Response").SerializeToString
         )
         return grpc.method_handlers_generic_handler(self.service, {"ServerReflectionInfo": method})
 

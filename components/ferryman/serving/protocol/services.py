@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from ferryman.serving.protocol import POOL
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODELS = "tensorflow.serving.ModelService"
+
+
+UNREADABLE = (grpc.StatusCode.INTERNAL, "")
+"""What gRPC in C++ answers to bytes that are no message. Source: `grpcpp/impl/proto_utils.h:GenericDeserialize`."""
 
 
 class Stub:
@@ -36,13 +41,31 @@ def handler(service: str, servicer: object, *, raw: Collection[str] = ()) -> grp
         service,
         {
             name: grpc.unary_unary_rpc_method_handler(
-                getattr(servicer, name),
-                None if name in raw else request.FromString,
-                None if name in raw else response.SerializeToString,
+                getattr(servicer, name) if name in raw else reading(request.FromString, getattr(servicer, name)),
+                response_serializer=None if name in raw else response.SerializeToString,
             )
             for name, request, response in _methods(service)
         },
     )
+
+
+def reading(
+    read: Callable[[bytes], Any], answer: Callable[..., Any], refused: tuple[grpc.StatusCode, str] = UNREADABLE
+) -> Callable[..., Any]:
+    """`answer` for the bytes of its request, and `refused` when they are none.
+
+    The deserializer that grpcio takes must not fail: of each failure it keeps 16 kB, and logs a traceback (1.85).
+    """
+
+    def call(serialized: bytes, context: Any, *send: Any) -> Any:
+        try:
+            request = read(serialized)
+        except DecodeError:
+            request = None
+        # Not from within `except`: what `abort` raises would keep the error, and that the bytes.
+        return context.abort(*refused) if request is None else answer(request, context, *send)
+
+    return call
 
 
 def _methods(service: str) -> Iterator[tuple[str, Any, Any]]:

@@ -39,9 +39,8 @@ GARBAGE = {
 def test_bytes_that_are_no_message_are_refused_by_every_method(served: Client, garbage: str) -> None:
     for method in METHODS:
         call = served.channel.unary_unary(method)
-        seen, text = refusal(lambda call=call: call(GARBAGE[garbage], timeout=20))
-        assert seen in {"INTERNAL", "INVALID_ARGUMENT"}, method
-        clean(text.encode())
+        # Bytes that only protobuf's C++ takes may be a message without a model.
+        assert refusal(lambda call=call: call(GARBAGE[garbage], timeout=20)) == ("INTERNAL", ""), method
 
 
 @rests_on(PREDICT)
