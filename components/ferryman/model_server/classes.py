@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.serving.protocol import ClassificationResult, DataType, RegressionResult
 from ferryman.serving.tensors import NUMBERS
 
@@ -97,7 +97,7 @@ def _labelled(classes: np.ndarray, scores: np.ndarray | None) -> Any:
         return ClassificationResult.FromString(b"".join(_field(1, b"".join(row)) for row in rows))
     except DecodeError as error:
         text = "A label of the model's classes is not UTF-8, as a label must be"
-        raise Refusal(NAMES.index("INTERNAL"), text) from error
+        raise Refusal(INTERNAL, text) from error
 
 
 def _head(label: bytes, *, scored: bool) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ferryman.model_server import metrics
 from ferryman.model_server.classes import classifications, regressions
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, UNIMPLEMENTED, Refusal
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Servable, Signature
 from ferryman.serving.protocol import MultiInferenceResponse, SignatureDefMap
 
@@ -146,7 +146,7 @@ def _check_tasks(servable: Servable, tasks: Sequence[Any]) -> list[tuple[str, ..
         signature = _found(servable, name, "Requested signature not found in model graph: ")
         check = {CLASSIFY: check_classification, REGRESS: check_regression}.get(task.method_name)
         if check is None:
-            raise Refusal(NAMES.index("UNIMPLEMENTED"), f"Unsupported signature method_name: {task.method_name}")
+            raise Refusal(UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
         wanted.append(check(servable, name, signature))
     return wanted
 

@@ -14,12 +14,10 @@ from collections.abc import Callable, Mapping
 
 from ferryman.model_server import core
 from ferryman.model_server.runtime.servable import Servable
+from ferryman.model_server.threads import LOOK
 
 Key = tuple[str, int | None]
 """A model and a version; None is the highest that is loaded."""
-
-LOOK = 0.5
-"""Seconds between two looks at whether the server ends while a swap waits for requests."""
 
 
 class Routes:

@@ -21,15 +21,12 @@ from ferryman.model_server.discovery import DiscoveryError, Listing, discover
 from ferryman.model_server.loads import Fetching, Loads
 from ferryman.model_server.routing import Key, Router, Use
 from ferryman.model_server.runtime.servable import Servable
-from ferryman.model_server.threads import Periodic, Pool
+from ferryman.model_server.threads import LOOK, Periodic, Pool
 
 log = logging.getLogger("ferryman.model_server")
 
 TICK = 0.1
 """Seconds between two ticks of the manager. Source: `aspired_versions_manager.h:manage_state_interval_micros`."""
-
-LOOK = 0.5
-"""Seconds between two looks at whether the server ends while a reload waits."""
 
 
 class Folders(Listing, Fetching, Protocol):

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 log = logging.getLogger("ferryman.model_server")
 
 LOOK = 0.5
-"""Seconds between two looks at whether the server ends while a pool empties."""
+"""Seconds between two looks at whether the server ends while something is waited for."""
 
 
 class Periodic:

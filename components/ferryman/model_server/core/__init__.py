@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from ferryman.model_server.core.answers import Awaited, labelled, nameless, not_found, resolve, status, unavailable
 from ferryman.model_server.core.codes import (
+    ALREADY_EXISTS,
     CANCELLED,
+    DATA_LOSS,
+    DEADLINE_EXCEEDED,
     FAILED_PRECONDITION,
+    INTERNAL,
     INVALID_ARGUMENT,
     NAMES,
     NOT_FOUND,
     OK,
     PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
     UNAVAILABLE,
+    UNIMPLEMENTED,
     UNKNOWN,
     Refusal,
 )
@@ -36,14 +42,20 @@ from ferryman.model_server.core.reload import adopt, drop_source, reload, replac
 from ferryman.model_server.core.state import Managed, State, Status, Version, Wish
 
 __all__ = [
+    "ALREADY_EXISTS",
     "CANCELLED",
+    "DATA_LOSS",
+    "DEADLINE_EXCEEDED",
     "FAILED_PRECONDITION",
+    "INTERNAL",
     "INVALID_ARGUMENT",
     "NAMES",
     "NOT_FOUND",
     "OK",
     "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
     "UNAVAILABLE",
+    "UNIMPLEMENTED",
     "UNKNOWN",
     "Action",
     "Awaited",

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from ferryman.model_server import core
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import (
+    DEADLINE_EXCEEDED,
+    FAILED_PRECONDITION,
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NAMES,
+    Refusal,
+)
 from ferryman.model_server.metrics import REQUEST_COUNT, REQUEST_LATENCY
 from ferryman.model_server.rest import calls
 from ferryman.model_server.rest.compression import unpacked
@@ -26,8 +33,6 @@ from ferryman.model_server.rest.strings import quoted
 from ferryman.model_server.servables import Servables
 
 log = logging.getLogger("ferryman.model_server")
-
-DEADLINE_EXCEEDED, INTERNAL = 4, 13
 
 HTTP = {
     0: 200,

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, UNIMPLEMENTED, Refusal
 from ferryman.model_server.rest.wording import shown, type_name
-
-UNIMPLEMENTED = 12
 
 NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 """numpy's name of a dtype -> TensorFlow's, where they differ (`DataTypeString`)."""

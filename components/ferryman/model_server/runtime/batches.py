@@ -15,11 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, UNAVAILABLE, Refusal
 
 Arrays = Mapping[str, np.ndarray]
-
-UNAVAILABLE = NAMES.index("UNAVAILABLE")
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import ALREADY_EXISTS, FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime import bundle, prediction
 from ferryman.model_server.runtime.enclosure import check_links
 from ferryman.model_server.runtime.lite_signatures import read_signatures
 from ferryman.model_server.runtime.servable import Signature
 
 FILE = "model.tflite"
-
-INTERNAL = NAMES.index("INTERNAL")
 
 
 class LiteModel:
@@ -155,7 +153,7 @@ def _named(details: Sequence[Mapping[str, Any]]) -> dict[str, LiteTensor]:
     for detail in details:
         name, dtype = detail["name"], np.dtype(detail["dtype"])
         if name in found:
-            raise Refusal(NAMES.index("ALREADY_EXISTS"), f"tensor name: {name} has multiple indices")
+            raise Refusal(ALREADY_EXISTS, f"tensor name: {name} has multiple indices")
         shape = tuple(int(size) for size in detail["shape"])
         found[name] = LiteTensor(detail["index"], "string" if dtype.kind == "S" else dtype.name, shape)
     return found

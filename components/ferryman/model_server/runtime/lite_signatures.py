@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.dtypes import number_of
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
 from ferryman.serving.protocol import SignatureDef
@@ -69,7 +69,7 @@ def _rename(entries: Mapping[str, Any], known: Mapping[str, Tensor], kind: str) 
             shorter = tensor.name.partition(":")[0]
             if shorter not in known:
                 text = f"Unknown tensor '{tensor.name}'.\n\tSignature {kind} {alias} references an unknown tensor"
-                raise Refusal(NAMES.index("INTERNAL"), text)
+                raise Refusal(INTERNAL, text)
             tensor.name = shorter
 
 

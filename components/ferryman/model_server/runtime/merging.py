@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.prediction import TYPE_NAMES
 
 MAX_RANK = 6
@@ -112,7 +112,7 @@ def check_dtypes(arrays: Sequence[np.ndarray]) -> None:
         if array.dtype != first:
             names = [TYPE_NAMES.get(dtype.name, dtype.name) for dtype in (first, array.dtype)]
             raise Refusal(
-                NAMES.index("INTERNAL"),
+                INTERNAL,
                 "Tensor concat operation failed: INVALID_ARGUMENT: Cannot concatenate tensors that have different data "
                 f"types. Got {names[0]} and {names[1]}.",
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ferryman.model_server import metrics
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, UNAVAILABLE, Refusal
 from ferryman.model_server.runtime import bundle, dtypes, prediction
 from ferryman.model_server.runtime.enclosure import check_assets, check_links
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
@@ -77,9 +77,7 @@ class SavedModel:
         with self._lock:
             if key not in self._calls:
                 if self._session is None:
-                    raise Refusal(
-                        NAMES.index("UNAVAILABLE"), f'The version of "{name or DEFAULT_SIGNATURE}" was unloaded'
-                    )
+                    raise Refusal(UNAVAILABLE, f'The version of "{name or DEFAULT_SIGNATURE}" was unloaded')
                 while len(self._calls) >= CALLS:
                     del self._calls[next(iter(self._calls))]
                 self._calls[key] = _Prepared(self._session, signature, wanted)

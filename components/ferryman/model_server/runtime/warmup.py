@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from ferryman.model_server import inference, metrics
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import DATA_LOSS, INVALID_ARGUMENT, UNIMPLEMENTED, Refusal
 from ferryman.model_server.runtime.servable import Servable
 from ferryman.serving.protocol import PredictionLog
 
@@ -25,8 +25,6 @@ FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 RECORDS = 1000
 """More are refused (WarmupConsts::kMaxNumRecords)."""
-
-DATA_LOSS, UNIMPLEMENTED = NAMES.index("DATA_LOSS"), NAMES.index("UNIMPLEMENTED")
 
 KINDS = {"session_run_log": 5, "predict_streamed_log": 7}
 """Kinds that are not replayed, with the number that the real server tells."""
