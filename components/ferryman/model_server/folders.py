@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import tempfile
@@ -80,7 +81,7 @@ class Folders:
         if scheme_of(path) == CLOUD:
             return
         if not self.exists(path):
-            raise FileNotFoundError(f"{path} not found")
+            raise FileNotFoundError(errno.ENOENT, f"{path} not found")
         for _ in os.walk(_local(path), onerror=_again):
             pass
 

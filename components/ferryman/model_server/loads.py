@@ -10,14 +10,8 @@ from typing import Protocol
 
 from ferryman.model_server import core
 from ferryman.model_server.core import Action, Refusal, State
+from ferryman.model_server.file_errors import refused
 from ferryman.model_server.runtime.servable import Servable
-
-CODES = {
-    FileNotFoundError: core.NOT_FOUND,
-    NotADirectoryError: core.FAILED_PRECONDITION,
-    PermissionError: core.PERMISSION_DENIED,
-}
-"""What the real server's file system makes of the operating system's errors. Source: TSL, `errors.cc:ErrnoToCode`."""
 
 log = logging.getLogger("ferryman.model_server")
 
@@ -110,14 +104,15 @@ class Loads:
                     self._folders.walk(path)
                     return True
                 except OSError as error:
-                    code = CODES.get(type(error), core.UNKNOWN)
-                    text = f"{error.filename}; {error.strerror}" if error.filename else str(error)
-                log.error("Reserving resources for servable: {name: %s version: %d} failed: %s", *action[1:], text)
+                    failure = refused(error)
+                log.error(
+                    "Reserving resources for servable: {name: %s version: %d} failed: %s", *action[1:], failure.text
+                )
                 if left:
                     self._pause(self._host.settings.retry_seconds)
                 if self._host.ends:
                     return False
-            self._host.step(lambda state: core.unreserved(state, action, code, text))
+            self._host.step(lambda state: core.unreserved(state, action, failure.code, failure.text))
         return False
 
     def _path(self, action: Action) -> str:
@@ -154,7 +149,8 @@ class Loads:
         except Refusal as error:
             failure = error.code, error.text
         except OSError as error:
-            failure = core.NOT_FOUND, " ".join(str(error).split())
+            found = refused(error)
+            failure = found.code, found.text
         except Exception as error:  # whatever a model file does to TensorFlow must not end the server
             failure = core.UNKNOWN, f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
         else:

@@ -13,22 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.model_server import metrics
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, NOT_FOUND, Refusal
+from ferryman.model_server.file_errors import refused
 from ferryman.model_server.flags import Flags
 from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, MonitoringConfig, SSLConfig
 
 log = logging.getLogger("ferryman.model_server")
-
-CODES = {
-    errno.ENOENT: "NOT_FOUND",
-    errno.ENODEV: "NOT_FOUND",
-    errno.EINVAL: "INVALID_ARGUMENT",
-    errno.ENAMETOOLONG: "INVALID_ARGUMENT",
-    errno.EACCES: "PERMISSION_DENIED",
-    errno.EPERM: "PERMISSION_DENIED",
-    errno.ENOTDIR: "FAILED_PRECONDITION",
-}
-"""The system's error -> the server's (absl/status/status.cc, ErrnoToStatusCode); any other is UNKNOWN."""
 
 
 def check(flags: Flags) -> None:
@@ -140,10 +130,9 @@ def contents(path: str) -> bytes:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return Path(path).read_bytes()
     except ValueError as error:
-        raise Refusal(NAMES.index("NOT_FOUND"), f"{path!r}; {error}") from error
+        raise Refusal(NOT_FOUND, f"{path!r}; {error}") from error
     except OSError as error:
-        code = CODES.get(error.errno or 0, "UNKNOWN")
-        raise Refusal(NAMES.index(code), f"{path}; {error.strerror}") from error
+        raise refused(error, path) from error
 
 
 def _refuse(text: str) -> None:

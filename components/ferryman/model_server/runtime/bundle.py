@@ -9,12 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, NAMES, NOT_FOUND, Refusal
+from ferryman.model_server.core import (
+    DATA_LOSS,
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    UNIMPLEMENTED,
+    Refusal,
+)
+from ferryman.model_server.file_errors import refused
 from ferryman.model_server.runtime import dtypes
 from ferryman.model_server.runtime.servable import Signature, TensorInfo
 from ferryman.serving.protocol import SignatureDefMap
-
-UNIMPLEMENTED, DATA_LOSS = NAMES.index("UNIMPLEMENTED"), NAMES.index("DATA_LOSS")
 
 INIT_OP = "__saved_model_init_op"
 
@@ -123,15 +129,8 @@ def _read(folder: Path) -> Any:
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(DATA_LOSS, f"Can't parse {text} as text proto") from error
     except OSError as error:
-        raise unreadable(error) from error
+        raise refused(error) from error
     return saved_model
-
-
-def unreadable(error: OSError) -> Refusal:
-    """What TensorFlow says of a file that cannot be read (tsl/platform/default/posix_file_system.cc)."""
-    codes = {"FileNotFoundError": "NOT_FOUND", "PermissionError": "PERMISSION_DENIED"}
-    code = codes.get(type(error).__name__, "FAILED_PRECONDITION")
-    return Refusal(NAMES.index(code), f"{error.filename}; {error.strerror}")
 
 
 def _absent(folder: Path) -> str:

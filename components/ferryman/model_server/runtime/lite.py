@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ferryman.model_server.core import ALREADY_EXISTS, FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT, Refusal
+from ferryman.model_server.file_errors import refused
 from ferryman.model_server.runtime import bundle, prediction
 from ferryman.model_server.runtime.enclosure import check_links
 from ferryman.model_server.runtime.lite_signatures import read_signatures
@@ -35,7 +36,7 @@ class LiteModel:
         try:
             content = (folder / FILE).read_bytes()
         except OSError as error:
-            raise bundle.unreadable(error) from error
+            raise refused(error) from error
         pool = [_Interpreter(content) for _ in range(max(1, interpreters))]
         self._tensors = pool[0].inputs, pool[0].outputs
         definitions = read_signatures(content, *self._tensors)
