@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.model_server.core import FAILED_PRECONDITION, NOT_FOUND, Model, Policy, Refusal
-from ferryman.model_server.discovery import discover
+from ferryman.model_server.discovery import DiscoveryError, discover
 from ferryman.model_server.folders import Folders
 
 pytest.importorskip("google.cloud.storage")
@@ -136,3 +137,44 @@ def test_a_version_that_cannot_be_looked_through_is_told_by_the_folder_that_cann
     assert caught.value.filename == str(tmp_path / "2")
     with pytest.raises(FileNotFoundError, match=r"/3 not found$"):
         folders.walk(str(tmp_path / "3"))
+
+
+class _Ending(io.BytesIO):
+    def __init__(self, folders: Folders) -> None:
+        super().__init__(b"content")
+        self._folders = folders
+
+    def close(self) -> None:
+        super().close()
+        self._folders.close()
+
+
+class _EndsAfterAFile:
+    """A store; the folders are closed, as at the end of a server, when the first file has been read."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+
+    def list(self, prefix: str) -> list[str]:
+        return [f"{prefix}saved_model.pb", f"{prefix}variables/v"]
+
+    def open(self, name: str) -> _Ending:
+        return _Ending(self._folders)
+
+
+def test_a_download_that_runs_when_the_server_ends_leaves_nothing_behind(
+    tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(folders._buckets, "tests", _EndsAfterAFile(folders))
+    with pytest.raises(OSError, match="No such file or directory"):
+        folders.fetch("gs://tests/m/1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/models/a\0b", "file:///models/a%00b"])
+def test_a_base_path_with_a_zero_byte_cannot_be_looked_at_and_is_no_bug(folders: Folders, path: str) -> None:
+    with pytest.raises(DiscoveryError, match=r"^Could not find base path .* Invalid argument"):
+        discover([Model("m", path)], folders)
+    with pytest.raises(OSError, match="Invalid argument"):
+        folders.walk(path)

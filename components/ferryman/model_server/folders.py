@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import os
 import shutil
@@ -91,16 +92,19 @@ class Folders:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Free all that was downloaded."""
+        """Free all that was downloaded; a download that still runs ends with an OSError and leaves nothing behind."""
         if self._cache:
-            shutil.rmtree(self._cache, ignore_errors=True)
+            gone = self._cache.with_name(f"{self._cache.name}-gone")
+            with contextlib.suppress(OSError):
+                self._cache.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
     def _private(self) -> Path:
         with self._lock:
             if self._cache is None:
                 # Readable by this user alone.
                 self._cache = Path(tempfile.mkdtemp(prefix="ferryman-models-"))
-                # Also where a start fails: copies of models would fill the disk, restart by restart.
+                # Also for those who forget: copies of models would fill the disk, restart by restart.
                 atexit.register(self.close)
             return self._cache
 
@@ -123,7 +127,11 @@ def _local(path: str) -> Path:
     if scheme not in ("", "file"):
         raise OSError(f"UNIMPLEMENTED: File system scheme '{scheme}' not implemented (file: '{path}')")
     with _as_os_error(path):
-        return local_path(path)
+        local = local_path(path)
+    if "\0" in str(local):
+        # Python's calls raise ValueError, and C's would take another path.
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+    return local
 
 
 def _download(store: Store, name: str, folder: Path, path: str) -> None:
@@ -137,9 +145,13 @@ def _download(store: Store, name: str, folder: Path, path: str) -> None:
     if not files:
         raise Refusal(NOT_FOUND, f"{path} not found")
     for file, inside in files.items():
-        target = folder / inside
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with store.open(file) as stream, target.open("xb") as copy:
+        *parents, last = inside.split("/")
+        place = folder
+        for parent in parents:
+            place /= parent
+            # One by one: `folder` itself must not come back when it was freed meanwhile.
+            place.mkdir(exist_ok=True)
+        with store.open(file) as stream, (place / last).open("xb") as copy:
             shutil.copyfileobj(stream, copy, CHUNK)
 
 
