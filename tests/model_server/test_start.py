@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import control_only
@@ -46,6 +48,19 @@ def test_a_start_without_tensorflow_is_refused_and_not_left_for_the_first_model(
     )
 
 
+def test_an_address_of_ipv6_is_one_for_both_ports(start: Start, nothing: str) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    port, rest = free_port(HOST), free_port(HOST)
+    process = start(nothing, "--host=::1", f"--port={port}", f"--rest_api_port={rest}")
+    awaited(process, "Exporting HTTP/REST API")
+    for number in (port, rest):
+        socket.create_connection(("::1", number), 5).close()
+
+
 # The end
 
 
@@ -84,6 +99,25 @@ def test_a_model_that_cannot_load_ends_the_start_and_is_named(start: Start, tmp_
         "bundle (should have a file called `saved_model.pb`)",
         f"Specified file path: {tmp_path}/m/4}}, }}",
     ]
+
+
+def test_a_start_that_fails_leaves_no_downloads(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("google.cloud.storage")
+    from google_bucket import Bucket
+
+    (tmp_path / "downloads").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "downloads"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "tests")
+    with Bucket() as bucket:
+        bucket.objects["m/4/saved_model.pb"] = b"no model"
+        threading.Thread(target=bucket.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{bucket.server_port}")
+        model = configured(tmp_path, ModelConfig("m", "gs://tests/m", (4,)))
+        code, lines = said(start(model, "--max_num_load_retries=0", f"--port={free_port(HOST)}"))
+        bucket.shutdown()
+    assert code == 255
+    assert "Can't parse" in lines[0]
+    assert list((tmp_path / "downloads").glob("ferryman*")) == []
 
 
 def test_a_label_in_the_start_up_file_needs_its_flag(start: Start, tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ FAILED = 255
 
 def serve(flags: Flags) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
+    folders = Folders()
     try:
         settings.check(flags)
         config = config_of(settings.configured(flags))
-        folders = Folders()
         servables = _servables(flags, folders)
         servables.start()
         servables.reload(config)
@@ -40,6 +40,7 @@ def serve(flags: Flags) -> int:
         servers = _listen(flags, servables)
     except Refusal as error:
         print(f"Failed to start server. Error: {NAMES[error.code]}: {error.text}")
+        folders.close()
         return FAILED
     _tell_versions(servables)
     signal = ending.wait()
@@ -116,7 +117,8 @@ def _serve_grpc(flags: Flags, servables: Servables) -> Any:
         health=flags.enable_grpc_healthcheck_service,
         as_content=flags.enable_serialization_as_tensor_content,
     )
-    addresses = [f"{flags.host}:{flags.port}"] if flags.port else []
+    host = f"[{flags.host}]" if ":" in flags.host else flags.host
+    addresses = [f"{host}:{flags.port}"] if flags.port else []
     addresses += [f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else []
     try:
         server = serve_grpc(servables, addresses, max(1, flags.grpc_max_threads), options)
