@@ -168,6 +168,15 @@ class Client:
         if any(model.labels for model in models):
             self.reload(*models, limit=limit)
 
+    def empty(self, *names: str) -> None:
+        """Hold nothing, once the models named have ended: then others may come under their names."""
+        self.reload()
+        for name in names:
+            until(
+                lambda name=name: set(self.states(name).values()) <= {"END"},
+                seen=lambda name=name: str(self.states(name)),
+            )
+
     # REST
 
     def http(self, method: str, path: str, body: Any = None, **headers: str) -> Answered:

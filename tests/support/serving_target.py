@@ -140,5 +140,6 @@ def target() -> Target:
             )
         return Target((), address=grpc_address, rest=rest, folder=Path(folder))
     if command := os.environ.get("FERRYMAN_MODEL_SERVER_COMMAND"):
-        return Target(tuple(shlex.split(command)))
+        words = tuple(shlex.split(command))
+        return Target(words, ours=Path(words[0]).name == "ferryman-model-server")
     return Target((sys.executable, "-m", "ferryman.model_server"), ours=True)

@@ -7,7 +7,8 @@ How to add a case:
 2. Take the fixture `server` (a `serving_client.Client` on the module's shared process, settled: `m` holds versions 1
    and 2 of `saved_models.line`, factor 0.5, offsets 2 and 3, labels `stable` 1 and `canary` 2), and `models` (the
    folder; `models / "m"` has them). Whatever a case does to the server, the next one is settled again.
-3. Own flags for a module's shared server: FLAGS = (...) in the module. Own processes: the fixture `start`, called as
+3. Own flags for a module's shared server: FLAGS = (...) in the module, and the fixture `own_process` before `server`
+   where a case needs them. Own processes: the fixture `start`, called as
    `start(*flags)` or `start(*flags, rest_port=0)` -> `serving_target.Started`; starts cost 4 s, so start several, then wait.
 4. A reload that leaves `m` out must wait for its END; else list it: `server.reload(m, own)` with the fixture `m`.
 5. Own models: `saved_models.line(scratch / "name" / "1", 0.5, 7.0)` below the fixture `scratch`, a fresh folder that the
@@ -72,7 +73,7 @@ def shared(
     if not aim.command:
         client = Client(aim.address, aim.rest)
         yield client
-        client.reload()
+        client.empty("m")
         client.close()
         return
     folder = tmp_path_factory.mktemp("server")
@@ -90,6 +91,13 @@ def server(shared: Client, models: Path) -> Client:
     """The shared server as every case finds it."""
     shared.hold(Model("m", models / "m", (1, 2), {"stable": 1, "canary": 2}))
     return shared
+
+
+@pytest.fixture
+def own_process(aim: Target, request: pytest.FixtureRequest) -> None:
+    """Passes a case over that needs the module's FLAGS, when the server runs already."""
+    if not aim.command:
+        pytest.skip(f"needs a server with {' '.join(request.module.FLAGS)}")
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ CORS = "model_servers/http_rest_api_util.cc:AddCORSHeaders"
 
 FLAGS = ("--rest_api_enable_cors_support=true",)
 
+pytestmark = pytest.mark.usefixtures("own_process")
+
 
 @rests_on(CORS, "model_servers/http_server.cc:RestApiRequestDispatcher::ProcessRequest")
 @pytest.mark.parametrize(

@@ -23,10 +23,8 @@ def unavailable(version: int, model: str = "m") -> tuple[str, str]:
 
 
 @pytest.fixture
-def strict(server: Client, request: pytest.FixtureRequest) -> Client:
+def strict(own_process: None, server: Client) -> Client:
     """A server without the flag; one that runs already was started with it."""
-    if not request.getfixturevalue("aim").command:
-        pytest.skip("needs a server without --allow_version_labels_for_unavailable_models")
     return server
 
 

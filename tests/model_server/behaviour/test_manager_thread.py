@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 from rests_on import rests_on
 from serving_client import Client, Model, code, never, until
 
@@ -17,10 +16,8 @@ EXECUTOR = "util/inline_executor.cc:InlineExecutor::Schedule"
 
 @rests_on(INLINE, EXECUTOR, "core/aspired_versions_manager.cc:AspiredVersionsManager::InvokePolicyAndExecuteAction")
 def test_a_failing_load_blocks_other_loads_and_unloads_and_its_own_withdrawal_until_its_last_try(
-    server: Client, aim: object, m: Model, models: Path, scratch: Path
+    own_process: None, server: Client, m: Model, models: Path, scratch: Path
 ) -> None:
-    if not getattr(aim, "command", ()):
-        pytest.skip(f"needs a server with {' '.join(FLAGS)}")
     base = scratch / "b"
     shutil.copytree(models / "m" / "1", base / "2")
     server.reload(m, Model("r", base, (2,)))

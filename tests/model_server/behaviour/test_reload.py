@@ -174,7 +174,8 @@ def test_a_missing_base_path_of_a_new_name_holds_its_reload_and_every_later_one_
 @rests_on("sources/storage_path/file_system_storage_path_source.cc:PollFileSystemForConfig")
 def test_a_missing_base_path_stops_discovery_for_all_models(server: Client, m: Model, scratch: Path) -> None:
     saved_models.line(scratch / "found" / "1", 0.5, 2.0)
-    found, gone = Model(scratch.name, scratch / "found", policy="all"), Model("gone", scratch / "gone", (1,))
+    found = Model(scratch.name, scratch / "found", policy="all")
+    gone = Model(f"{scratch.name}-gone", scratch / "gone", (1,))
     saved_models.line(scratch / "gone" / "1", 0.5, 2.0)
     server.reload(m, found, gone)
     (scratch / "gone").rename(scratch / "away")
@@ -183,7 +184,7 @@ def test_a_missing_base_path_stops_discovery_for_all_models(server: Client, m: M
     (scratch / "new").rename(scratch / "found" / "2")
     time.sleep(2.2)
     assert server.states(scratch.name) == {1: "AVAILABLE"}
-    assert server.states("gone") == {1: "AVAILABLE"}
+    assert server.states(gone.name) == {1: "AVAILABLE"}
     (scratch / "away").rename(scratch / "gone")
     server.await_states(scratch.name, {1: "AVAILABLE", 2: "AVAILABLE"})
 

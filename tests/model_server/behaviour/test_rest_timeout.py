@@ -6,11 +6,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from request_models import save_slow_model
 from rests_on import rests_on
 from serving_client import Client, Model
 
 FLAGS = ("--rest_api_timeout_in_ms=200",)
+
+pytestmark = pytest.mark.usefixtures("own_process")
 
 LONG = 100_000.0
 """Steps that take a second, or some on a busy machine."""

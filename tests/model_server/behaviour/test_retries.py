@@ -19,10 +19,8 @@ EXECUTE = "core/basic_manager.cc:BasicManager::ExecuteLoad"
 
 
 @pytest.fixture
-def base(server: Client, m: Model, models: Path, scratch: Path, request: pytest.FixtureRequest) -> Path:
+def base(own_process: None, server: Client, m: Model, models: Path, scratch: Path) -> Path:
     """A folder whose version 2 serves under the folder's name, and whose version 3 is being tried again and again."""
-    if not request.getfixturevalue("aim").command:
-        pytest.skip(f"needs a server with {' '.join(FLAGS)}")
     shutil.copytree(models / "m" / "1", scratch / "2")
     server.reload(m, Model(scratch.name, scratch, (2,)))
     (scratch / "3").mkdir()

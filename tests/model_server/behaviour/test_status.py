@@ -42,8 +42,11 @@ def test_a_version_of_a_name_that_was_never_seen_is_not_found_as_a_version(serve
 
 
 @rests_on(ONE_SPEC, MONITOR)
-def test_all_versions_are_listed_from_the_highest_down_with_an_ok_status(server: Client) -> None:
-    listed = server.status(name="m").model_version_status
+def test_all_versions_are_listed_from_the_highest_down_with_an_ok_status(
+    server: Client, m: Model, scratch: Path
+) -> None:
+    server.hold(m, Model(scratch.name, m.base_path, (1, 2)))
+    listed = server.status(name=scratch.name).model_version_status
     # The monitor's map is ordered by std::greater (`core/servable_state_monitor.h`, VersionMap).
     assert [entry.version for entry in listed] == [2, 1]
     assert [(entry.state, entry.status.error_code, entry.status.error_message) for entry in listed] == [(30, 0, "")] * 2

@@ -53,10 +53,13 @@ def asked(aim: Target, held: list[Model], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def served(asked: Client, held: list[Model]) -> Client:
+def served(aim: Target, asked: Client, held: list[Model]) -> Iterator[Client]:
     """The process with all its models AVAILABLE, whatever other modules did to it."""
     asked.hold(*held)
-    return asked
+    yield asked
+    if not aim.command:
+        # Another `m` comes next.
+        asked.empty(*(model.name for model in held))
 
 
 @pytest.fixture
