@@ -4,7 +4,7 @@ How to add a case:
 
 1. Read the behaviour in tensorflow/serving's source. Name the place: `@rests_on("core/server.cc:Class::Function")`
    (from `rests_on`; several are allowed; on a function, not in `parametrize`). `test_places.py` checks all of them.
-2. Take the fixture `server` (a `serving_client.Client` on the module's shared process, settled: `m` holds versions 1
+2. Take the fixture `server` (a `serving_client.Client` on a shared process, settled: `m` holds versions 1
    and 2 of `saved_models.line`, factor 0.5, offsets 2 and 3, labels `stable` 1 and `canary` 2), and `models` (the
    folder; `models / "m"` has them). Whatever a case does to the server, the next one is settled again.
 3. Own flags for a module's shared server: FLAGS = (...) in the module, and the fixture `own_process` before `server`
@@ -65,25 +65,34 @@ def scratch(models: Path) -> Path:
 Start = Callable[..., Started]
 
 
-@pytest.fixture(scope="module")
-def shared(
-    request: pytest.FixtureRequest, aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Client]:
-    """The process that a module's cases share."""
-    if not aim.command:
-        client = Client(aim.address, aim.rest)
-        yield client
-        client.empty("m")
-        client.close()
-        return
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "models.config").write_text(as_text(Model("m", models / "m", (1, 2))))
-    own = getattr(request.module, "FLAGS", ())
-    started = aim.start(folder, f"--model_config_file={folder / 'models.config'}", *FLAGS, *own)
-    try:
-        yield started.client()
-    finally:
+@pytest.fixture(scope="session")
+def processes(aim: Target, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Client]]:
+    """A process with `m` and the flags of a module; modules with the same flags share it."""
+    running: dict[tuple[str, ...], Started] = {}
+
+    def process(*flags: str) -> Client:
+        if flags not in running:
+            folder = tmp_path_factory.mktemp("server")
+            (folder / "models.config").write_text(as_text(Model("m", models / "m", (1, 2))))
+            running[flags] = aim.start(folder, f"--model_config_file={folder / 'models.config'}", *FLAGS, *flags)
+        started = running[flags]
+        return started.clients[0] if started.clients else started.client()
+
+    yield process
+    for started in running.values():
         started.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest, aim: Target, processes: Callable[..., Client]) -> Iterator[Client]:
+    """The process that a module's cases share."""
+    if aim.command:
+        yield processes(*getattr(request.module, "FLAGS", ()))
+        return
+    client = Client(aim.address, aim.rest)
+    yield client
+    client.empty("m")
+    client.close()
 
 
 @pytest.fixture
