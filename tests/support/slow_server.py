@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ferryman.model_server import loading
 from ferryman.model_server.ending import at_once
-from ferryman.model_server.runtime import loading
 from ferryman.model_server.runtime.servable import Signature, TensorInfo
 
 

@@ -56,7 +56,7 @@ def serve(flags: Flags) -> int:
 
 def _servables(flags: Flags, folders: Folders) -> Servables:
     """What will hold the models; nothing is loaded yet."""
-    from ferryman.model_server.runtime.loading import LoadOptions, loader
+    from ferryman.model_server.loading import LoadOptions, loader
 
     settings.check_parallelism(flags)
     intra_op, inter_op = settings.parallelism(flags)

@@ -104,8 +104,8 @@ async def serve_naive(port: str, folder: Path) -> None:
 
 def bare(folder: str, name: str, batch: str, seconds: str) -> None:
     """Our runtime's `run`, one call after the other, with arrays that are there."""
+    from ferryman.model_server.loading import LoadOptions, loader
     from ferryman.model_server.rpc import codec
-    from ferryman.model_server.runtime.loading import LoadOptions, loader
 
     model = loader(LoadOptions(prefer_tflite_model=name.endswith("_lite")))(Path(folder) / name / "1")
     inputs = codec.read((Path(folder) / f"{name.removesuffix('_lite')}.{batch}.grpc").read_bytes()).inputs

@@ -249,7 +249,7 @@ MUTATIONS = (
     # What a load does
     Mutation(
         "a warm-up record that fails is passed over",
-        "runtime/loading.py",
+        "loading.py",
         "                warm_up(servable, folder, self._options.num_request_iterations_for_warmup)\n",
         "                import contextlib\n\n                with contextlib.suppress(Exception):\n"
         "                    warm_up(servable, folder, self._options.num_request_iterations_for_warmup)\n",

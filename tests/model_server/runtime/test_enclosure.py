@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.loading import LoadOptions, loader
 from ferryman.model_server.runtime.enclosure import check_links
-from ferryman.model_server.runtime.loading import LoadOptions, loader
 from ferryman.model_server.runtime.saved_model import SavedModel
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.loading import LoadOptions, loader
 from ferryman.model_server.runtime.batching import BatchedServable
 from ferryman.model_server.runtime.lite import LiteModel
-from ferryman.model_server.runtime.loading import LoadOptions, loader
 from ferryman.model_server.runtime.saved_model import SavedModel
 
 

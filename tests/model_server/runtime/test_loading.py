@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
+from ferryman.model_server.loading import LoadOptions, loader, session_config
 from ferryman.model_server.runtime.batching import BatchedServable
-from ferryman.model_server.runtime.loading import LoadOptions, loader, session_config
 from ferryman.model_server.runtime.saved_model import SavedModel
 from ferryman.serving.protocol import BatchingParameters
 
@@ -100,7 +100,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 import numpy as np
-from ferryman.model_server.runtime.loading import LoadOptions, loader
+from ferryman.model_server.loading import LoadOptions, loader
 load = loader(LoadOptions())
 for cycle in range(101):
     model = load(Path(sys.argv[1]))

@@ -12,7 +12,7 @@ import pytest
 
 from ferryman.model_server import metrics
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, Refusal
-from ferryman.model_server.runtime.loading import LoadOptions, loader
+from ferryman.model_server.loading import LoadOptions, loader
 from ferryman.model_server.runtime.saved_model import SavedModel
 from ferryman.serving.protocol import PredictionLog
 from ferryman.serving.tensors import to_proto

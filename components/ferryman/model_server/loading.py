@@ -91,7 +91,7 @@ class _Loader:
         try:
             servable = self._batched(servable, folder)
             if self._options.enable_model_warmup:
-                from ferryman.model_server.runtime.warmup import warm_up
+                from ferryman.model_server.warmup import warm_up
 
                 warm_up(servable, folder, self._options.num_request_iterations_for_warmup)
         except BaseException:
