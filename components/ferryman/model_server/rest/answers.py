@@ -16,7 +16,8 @@ import orjson
 
 from ferryman.model_server.rest.numbers import floats
 from ferryman.model_server.rest.strings import quoted
-from ferryman.model_server.rest.tensor_values import NAMES, invalid
+from ferryman.model_server.rest.tensor_values import invalid
+from ferryman.model_server.runtime.dtypes import TYPE_NAMES
 
 INDENT = b"    "
 
@@ -108,7 +109,7 @@ def texts(array: np.ndarray, alias: str, level: int) -> list[bytes]:
         raw = [value if isinstance(value, bytes) else str(value).encode() for value in array.ravel().tolist()]
         return _bytes(raw, level) if alias.endswith("_bytes") else [quoted(value) for value in raw]
     if array.size and array.dtype.name not in WRITABLE:
-        name = NAMES.get(array.dtype.name, array.dtype.name)
+        name = TYPE_NAMES.get(array.dtype.name, array.dtype.name)
         raise invalid(f"Failed to write JSON value for tensor type: {name}")
     if not array.size:
         return []

@@ -15,9 +15,7 @@ import numpy as np
 
 from ferryman.model_server.core import INVALID_ARGUMENT, UNIMPLEMENTED, Refusal
 from ferryman.model_server.rest.wording import shown, type_name
-
-NAMES = {"float32": "float", "float64": "double", "float16": "half"}
-"""numpy's name of a dtype -> TensorFlow's, where they differ (`DataTypeString`)."""
+from ferryman.model_server.runtime.dtypes import TYPE_NAMES
 
 LIMITS = {
     **dict.fromkeys(("int32", "int16", "int8", "uint8"), (-(2**31), 2**31 - 1)),
@@ -106,14 +104,16 @@ def _scalar(value: Any, dtype: str) -> Any:
         if type(value) in {int, float}:
             return float(value)
     else:
-        raise Refusal(UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {NAMES.get(dtype, dtype)}")
+        raise Refusal(
+            UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {TYPE_NAMES.get(dtype, dtype)}"
+        )
     raise type_error(value, dtype)
 
 
 def type_error(value: Any, dtype: str) -> Refusal:
     """What a value of another type is answered with."""
     return invalid(
-        f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: {NAMES.get(dtype, dtype)}"
+        f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: {TYPE_NAMES.get(dtype, dtype)}"
     )
 
 

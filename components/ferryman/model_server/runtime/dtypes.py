@@ -11,6 +11,9 @@ from ferryman.serving.tensors import DTYPES, KINDS, NUMBERS
 INTERNAL = {11: "qint8", 12: "quint8", 13: "qint32", 15: "qint16", 16: "quint16", 20: "resource", 21: "variant"}
 """Those that no request can hold (tensorflow/core/framework/types.proto)."""
 
+TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
+"""numpy's names of dtypes that C++ calls otherwise (tensorflow/core/framework/types.cc, DataTypeString)."""
+
 REFERENCE = 100
 """What is added to the number of a dtype when a tensor is a reference to a variable."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ferryman.model_server.core import FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT, Refusal
-from ferryman.model_server.runtime.prediction import TYPE_NAMES
+from ferryman.model_server.runtime.dtypes import TYPE_NAMES
 
 MAX_RANK = 6
 """Of tensors that are padded."""

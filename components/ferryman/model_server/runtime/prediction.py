@@ -11,10 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, Refusal
+from ferryman.model_server.runtime.dtypes import TYPE_NAMES
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
-
-TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
-"""numpy's names of dtypes that C++ calls otherwise (tensorflow/core/framework/types.cc, DataTypeString)."""
 
 
 def found(signatures: Mapping[str, Signature], name: str, code: int) -> Signature:
