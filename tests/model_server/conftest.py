@@ -213,7 +213,9 @@ def start() -> Iterator[Start]:
 
     def start(*flags: str, program: tuple[str, ...] = ("-m", "ferryman.model_server")) -> subprocess.Popen[str]:
         command = [sys.executable, *program, *flags]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="surrogateescape"
+        )
         started.append(process)
         return process
 

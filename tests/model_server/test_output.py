@@ -6,6 +6,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from starting import HOST, Start, awaited, said
 
 from ferryman.serving.server import free_port
@@ -39,6 +40,22 @@ def test_unknown_words_are_told_on_standard_output_and_passed_over(start: Start)
     assert code == 255
     assert lines[:-1] == [f"unknown argument: {word}" for word in ("--prot=81", "--port", "82", "-x")]
     assert lines[-1].endswith("are empty!")
+
+
+def test_words_that_are_no_utf_8_are_told_as_they_came_and_end_nothing_with_a_traceback(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a locale of UTF-8, where Python writes nothing else.
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    process = start("--model_base_path=/models/\udcff", "--prot=\udcff", f"--port={free_port(HOST)}")
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 255
+    assert out.splitlines() == [
+        "unknown argument: --prot=\udcff",
+        "Failed to start server. Error: INVALID_ARGUMENT: --model_name or --model_base_path: received "
+        "'/models/\\udcff', expected UTF-8",
+    ]
+    assert "Traceback" not in errors
 
 
 def test_help_and_a_wrong_value_print_the_page_and_exit_as_the_real_server_does(start: Start) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from ferryman.model_server.ending import at_once
 
@@ -28,6 +29,8 @@ def main() -> None:
     from ferryman.model_server.command_line import parse, usage
     from ferryman.model_server.logs import configure, log
 
+    # A word that is no UTF-8 goes out as it came in, whatever the locale.
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="surrogateescape")
     words = parse(sys.argv[1:])
     configure(words.flags.log_format)
     if words.wrong or words.help:

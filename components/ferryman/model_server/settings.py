@@ -38,14 +38,18 @@ def configured(flags: Flags) -> Any:
     """The ModelServerConfig of the start-up file, or of the one model of --model_name and --model_base_path.
 
     Raises:
-        Refusal: the file cannot be read, or is none.
+        Refusal: the file cannot be read, or is none; a name or a path is no UTF-8.
     """
     if flags.model_config_file:
         return read(flags.model_config_file, ModelServerConfig)
     config = ModelServerConfig()
-    config.model_config_list.config.add(
-        name=flags.model_name, base_path=flags.model_base_path, model_platform="tensorflow"
-    )
+    try:
+        config.model_config_list.config.add(
+            name=flags.model_name, base_path=flags.model_base_path, model_platform="tensorflow"
+        )
+    except UnicodeEncodeError as error:
+        text = f"--model_name or --model_base_path: received {error.object!r}, expected UTF-8"
+        raise Refusal(INVALID_ARGUMENT, text) from error
     return config
 
 
