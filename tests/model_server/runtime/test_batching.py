@@ -273,3 +273,15 @@ def test_many_threads_get_their_own_rows_whatever_they_share_a_batch_with() -> N
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_what_clients_think_of_makes_no_more_queues_than_a_limit_and_is_answered_nevertheless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ferryman.model_server.runtime.batching.MOST_QUEUES", 1)
+    _, servable = served("max_batch_size { value: 8 }")
+    assert list(servable.run("", {"x": rows(1)}, ["y"])) == ["y"]
+    # Alone it may have no rows.
+    assert servable.run("", {"x": rows(1)}, ["n", "y"])["n"] == 1
+    assert list(servable.run("", {"x": rows(1)}, ["y"])) == ["y"]
+    assert len(servable._queues) == 1

@@ -21,6 +21,10 @@ from ferryman.model_server.runtime.batches import Queue, QueueOptions, Scheduler
 from ferryman.model_server.runtime.merging import Merging, split
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Servable, Signature
 
+MOST_QUEUES = 256
+"""Combinations of outputs that a version has queues for; a request for one more runs alone. The real server makes one for
+each that a client thinks of, and looks through all of them before each batch."""
+
 
 @dataclass(frozen=True)
 class Batching:
@@ -105,6 +109,8 @@ class BatchedServable:
         wanted = prediction.wanted_outputs(signature, output_filter)
         size = _rows(complete)
         queue = self._queue(signature_name or DEFAULT_SIGNATURE, signature, tuple(sorted(wanted)))
+        if queue is None:
+            return self._servable.run(signature_name, complete, wanted)
         parts = [task.result() for task in queue.put(complete, size)]
         if len(parts) == 1:
             return {alias: parts[0][alias] for alias in wanted}
@@ -120,10 +126,12 @@ class BatchedServable:
             self._scheduler.end()
         self._servable.close()
 
-    def _queue(self, name: str, signature: Signature, wanted: tuple[str, ...]) -> Queue:
+    def _queue(self, name: str, signature: Signature, wanted: tuple[str, ...]) -> Queue | None:
         key = (name, wanted)
         with self._lock:
             if key not in self._queues:
+                if len(self._queues) >= MOST_QUEUES:
+                    return None
                 batch = _Batch(self._servable, self._options.merging, name, signature, wanted)
                 self._queues[key] = self._scheduler.add(self._options.queue, batch.process)
             return self._queues[key]
