@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+FAILED = 255
+"""The real server's exit code for anything that keeps it from starting, and for --help."""
+
 
 def at_once() -> None:
     """From now on a signal ends the process at once and without a word, Ctrl-C too."""

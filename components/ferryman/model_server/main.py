@@ -12,13 +12,10 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from ferryman.model_server.ending import at_once
+from ferryman.model_server.ending import FAILED, at_once
 
 if TYPE_CHECKING:
     from ferryman.model_server.command_line import CommandLine
-
-FAILED = 255
-"""The real server's exit code for anything that keeps it from starting, and for --help."""
 
 PROGRAM = "ferryman-model-server"
 

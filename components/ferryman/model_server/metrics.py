@@ -13,9 +13,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-CONTENT_TYPE = "text/plain"
-"""Of the page (`model_servers/http_server.cc:ProcessPrometheusRequest`, 2.21)."""
-
 PATH = "/monitoring/prometheus/metrics"
 """Where the page is, unless --monitoring_config_file says otherwise (`util/prometheus_exporter.cc`)."""
 

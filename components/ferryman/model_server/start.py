@@ -12,7 +12,7 @@ from typing import Any
 from ferryman.model_server import settings
 from ferryman.model_server.config_file import ConfigFile, config_of
 from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Config, Refusal
-from ferryman.model_server.ending import Ending
+from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
 from ferryman.model_server.inference import Checks
@@ -20,8 +20,6 @@ from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
 from ferryman.model_server.servables import Servables, Settings
 from ferryman.serving.protocol import ModelServerConfig
-
-FAILED = 255
 
 
 def serve(flags: Flags) -> int:
