@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 from newcomer import eventually
+from servables_bench import Bench
 from starting import Start, configured
 
 from ferryman.serving.config import ModelConfig, render
@@ -223,6 +224,20 @@ def start() -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Builds servables over folders whose loads a test holds and fails; they end with the test."""
+    benches: list[Bench] = []
+
+    def build(**settings: Any) -> Bench:
+        benches.append(Bench(tmp_path, **settings))
+        return benches[-1]
+
+    yield build
+    for built in benches:
+        built.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,6 @@ from newcomer import eventually
 from servables_bench import Bench
 
 from ferryman.model_server.core import NOT_FOUND, Refusal
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    benches: list[Bench] = []
-
-    def build(**settings: Any) -> Bench:
-        benches.append(Bench(tmp_path, **settings))
-        return benches[-1]
-
-    yield build
-    for built in benches:
-        built.stop()
 
 
 def test_a_reload_answers_only_after_its_new_model_can(bench: Callable[..., Bench]) -> None:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 from newcomer import eventually
 from servables_bench import Bench
 
 from ferryman.model_server.core import UNAVAILABLE, Refusal, Unlisted
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    benches: list[Bench] = []
-
-    def build(**settings: Any) -> Bench:
-        benches.append(Bench(tmp_path, **settings))
-        return benches[-1]
-
-    yield build
-    for built in benches:
-        built.stop()
 
 
 def test_a_missing_base_path_stops_the_discovery_of_all_models_until_it_is_there(bench: Callable[..., Bench]) -> None:
