@@ -81,9 +81,11 @@ class Session:
             client.TF_ImportGraphDefOptionsAddReturnOperation(options, name)
         try:
             results = self._checked(client.TF_GraphImportGraphDefWithResults, self._graph, buffer, options)
-            found = dict(zip(names, client.TF_ImportGraphDefResultsReturnOperations(results), strict=True))
-            self.dtypes = _dtypes(client, found, places)
-            client.TF_DeleteImportGraphDefResults(results)
+            try:
+                found = dict(zip(names, client.TF_ImportGraphDefResultsReturnOperations(results), strict=True))
+                self.dtypes = _dtypes(client, found, places)
+            finally:
+                client.TF_DeleteImportGraphDefResults(results)
         finally:
             client.TF_DeleteBuffer(buffer)
             client.TF_DeleteImportGraphDefOptions(options)
