@@ -16,7 +16,7 @@ import grpc
 import pytest
 from rpc_bench import HOST, Running, Serve, Tripling, refused, request
 
-from ferryman.model_server.rpc.server import channel_arguments
+from ferryman.model_server.rpc.server import _socket_file, channel_arguments
 from ferryman.serving.protocol import SSLConfig
 from ferryman.serving.protocol.services import PREDICTION, Stub
 
@@ -37,6 +37,13 @@ def path(tmp_path: Path) -> Iterator[str]:
 def test_a_socket_file_alone_is_enough_and_its_user_and_group_may_connect(serve: Serve, path: str) -> None:
     assert serve(f"unix:{path}").predict(1.5) == [4.5]
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+
+
+def test_a_folder_that_another_thread_makes_while_a_socket_is_bound_can_be_entered(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="bound"), _socket_file(str(tmp_path / "s")):
+        (tmp_path / "download").mkdir()
+        raise RuntimeError("bound")
+    assert stat.S_IMODE((tmp_path / "download").stat().st_mode) == 0o760
 
 
 def test_both_a_port_and_a_socket_file_answer(serve: Serve, path: str, free_address: str) -> None:

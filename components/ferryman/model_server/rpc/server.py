@@ -143,8 +143,10 @@ def _socket_file(path: str) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
         probe.connect(path)
         raise RuntimeError(f"{path} is the socket of a server that runs, expected a path of our own")
-    mask = os.umask(0o117)
+    # The mask is the process's: a folder that another thread makes meanwhile must stay one that can be entered.
+    mask = os.umask(0o017)
     try:
         yield
     finally:
         os.umask(mask)
+    os.chmod(path, 0o660)
