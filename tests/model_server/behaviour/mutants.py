@@ -265,7 +265,7 @@ MUTATIONS = (
     # Start, file and metrics
     Mutation(
         "a start that fails exits with 1",
-        "start.py",
+        "ending.py",
         "FAILED = 255",
         "FAILED = 1",
         ("test_start.py::test_a_start_up_file_that_cannot_be_read_ends_the_start",),
