@@ -15,6 +15,7 @@ from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Config, Refusal
 from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
+from ferryman.model_server.garbage import Garbage
 from ferryman.model_server.inference import Checks
 from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
@@ -24,6 +25,7 @@ from ferryman.serving.protocol import ModelServerConfig
 
 def serve(flags: Flags) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
+    Garbage().start()
     folders = Folders()
     try:
         settings.check(flags)
