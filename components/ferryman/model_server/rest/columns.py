@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Mapping
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ferryman.model_server.rest.tensor_values import DEEPEST
+from ferryman.model_server.runtime.servable import TensorInfo
 
 _CODES = {
     **dict.fromkeys(("float32", "float64"), "d"),
@@ -32,6 +35,47 @@ def column(values: Any, dtype: str, lax: bool) -> np.ndarray | None:
     flat, shape = found
     array = _texts(flat) if dtype == "string" else _numbers(flat, dtype, lax)
     return array if array is None or len(shape) == 1 else array.reshape(shape)
+
+
+def columns(rows: list[dict[str, Any]], infos: Mapping[str, TensorInfo], lax: bool) -> dict[str, np.ndarray] | None:
+    """The array of each input, of rows that have them all; None when something is not as it must be.
+
+    A wide table is what many models take: columns of plain values are converted together, those of each dtype in one go.
+    """
+    plain = set(map(type, rows)) == {dict} and set(map(len, rows)) == {len(infos)}
+    if not plain or infos.keys() != rows[0].keys():
+        return None
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        for dtype, aliases in _alike(rows[0], infos).items():
+            found = _matrix(map(itemgetter(*aliases), rows), (len(rows), len(aliases)), dtype, lax)
+            if found is None:
+                return None
+            arrays.update(zip(aliases, found, strict=True))
+        for alias in infos.keys() - arrays.keys():
+            array = column([row[alias] for row in rows], infos[alias].dtype, lax)
+            if array is None:
+                return None
+            arrays[alias] = array
+    except KeyError:
+        return None
+    return arrays
+
+
+def _alike(row: Mapping[str, Any], infos: Mapping[str, TensorInfo]) -> dict[str, list[str]]:
+    """Dtype -> inputs of it that are plain values in `row`, where there are several."""
+    alike: dict[str, list[str]] = {}
+    for alias, info in infos.items():
+        if type(row[alias]) is not list:
+            alike.setdefault(info.dtype, []).append(alias)
+    return {dtype: aliases for dtype, aliases in alike.items() if len(aliases) > 1}
+
+
+def _matrix(rows: Iterable[tuple[Any, ...]], shape: tuple[int, int], dtype: str, lax: bool) -> np.ndarray | None:
+    """The columns, one below the other, of rows of plain values."""
+    flat = list(chain.from_iterable(rows))
+    array = _texts(flat) if dtype == "string" else _numbers(flat, dtype, lax)
+    return None if array is None else np.ascontiguousarray(array.reshape(shape).T)
 
 
 def _flattened(values: Any) -> tuple[list[Any], tuple[int, ...]] | None:
@@ -63,7 +107,7 @@ def _numbers(flat: list[Any], dtype: str, lax: bool) -> np.ndarray | None:
 def _texts(flat: list[Any]) -> np.ndarray | None:
     array = np.empty(len(flat), object)
     try:
-        array[:] = [text.encode() for text in flat]
-    except (AttributeError, UnicodeEncodeError):
+        array[:] = list(map(str.encode, flat))
+    except (TypeError, UnicodeEncodeError):
         return None
     return array

@@ -15,6 +15,7 @@ import orjson
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.rest import rapidjson
+from ferryman.model_server.rest.nested import nested
 from ferryman.model_server.rest.rapidjson import Members, ParseError
 
 LARGEST_EXACT = 16 << 20
@@ -35,7 +36,15 @@ class Document:
         if not body:
             raise Refusal(INVALID_ARGUMENT, "JSON Parse error: The document is empty")
         self.body = body
-        self.root: dict[str, Any] = _object(_read(body))
+        self.nested = nested(body)
+        self._root: dict[str, Any] | None = None if self.nested else _object(_read(body))
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """All of it; bodies of numbers alone become objects when somebody asks."""
+        if self._root is None:
+            self._root = _object(_read(self.body))
+        return self._root
 
     def may_hold_truth_values(self) -> bool:
         """Whether there can be a `true` or `false`."""
@@ -54,7 +63,7 @@ class Document:
         # Bytes that are an object, and text with a colon in it, are told from keys.
         found = len(_KEY_END.findall(body)) - body.count(b'\\":')
         if found != expected + body.count(b'"b64":') or _DOUBTFUL.search(body):
-            self.root = _object(_read_again(body))
+            self._root = _object(_read_again(body))
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -128,14 +128,13 @@ class Api:
 
     def _called(self, request: Request) -> bytes:
         found = route(request.method, request.target)
-        malformed = Refusal(INVALID_ARGUMENT, f"Malformed request: {request.method} {request.target}")
         if found is None:
-            raise malformed
+            raise _malformed(request)
         if request.method == "GET":
             # Only in lower case is it asked for; otherwise the status is.
             return (calls.metadata if found.method == "metadata" else calls.status)(self._servables, found)
         if found.method not in calls.POST:
-            raise malformed
+            raise _malformed(request)
         body = unpacked(request.body, request.headers.get("content-encoding", ""))
         return calls.POST[found.method](self._servables, found, body)
 
@@ -149,6 +148,10 @@ class Api:
         except Exception as error:
             log.exception("a bug in the monitoring page")
             return Response(500, type(error).__name__.encode(), headers)
+
+
+def _malformed(request: Request) -> Refusal:
+    return Refusal(INVALID_ARGUMENT, f"Malformed request: {request.method} {request.target}")
 
 
 def error_body(text: str) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
@@ -17,6 +18,9 @@ API = re.compile(r"/v1/.*", re.I | re.A)
 _WHICH = r"(?:/versions/([0-9]+)|/labels/([^/:]+))?"
 _POST = re.compile(rf"/v1/models/([^/:]+){_WHICH}:(classify|regress|predict)", re.I | re.A)
 _GET = re.compile(rf"/v1/models(?:/([^/:]+))?{_WHICH}(?:/(metadata))?", re.I | re.A)
+
+KEPT = 128
+"""Targets whose calls are remembered."""
 
 LARGEST_INT64 = 2**63 - 1
 
@@ -44,6 +48,7 @@ class Route:
         return self.model.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+@lru_cache(KEPT)
 def route(http_method: str, target: str) -> Route | None:
     """The call of a request to the API, None when it is malformed.
 
@@ -59,6 +64,7 @@ def route(http_method: str, target: str) -> Route | None:
     return Route(_decoded(found[1] or ""), number, label, found[4] or "")
 
 
+@lru_cache(KEPT)
 def model_of(http_method: str, target: str) -> str:
     """The model that a target names, for what is counted about it; empty when it names none."""
     pattern = {"POST": _POST, "GET": _GET}.get(http_method)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferryman.model_server.core import NAMES, Refusal
-from ferryman.model_server.rest.columns import column
+from ferryman.model_server.rest.columns import column, columns
 from ferryman.model_server.rest.document import Document
 from ferryman.model_server.rest.rapidjson import members
 from ferryman.model_server.rest.tensor_values import (
@@ -31,6 +31,8 @@ Arrays = dict[str, np.ndarray]
 
 def signature_name(document: Document) -> str:
     """The signature that a request names, empty for the default; Refusal when it is no text."""
+    if document.nested:
+        return ""
     name = document.root.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -43,6 +45,8 @@ def inputs(document: Document, signature: Signature, name: str) -> tuple[Arrays,
     """The arrays by alias, and whether they came as rows; Refusal with the real server's words."""
     if not signature.inputs:
         raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+    if (found := _nested(document, signature)) is not None:
+        return found
     root = document.root
     if "instances" in root:
         if "inputs" in root:
@@ -57,6 +61,16 @@ def inputs(document: Document, signature: Signature, name: str) -> tuple[Arrays,
         raise invalid("Missing 'inputs' or 'instances' key")
     with np.errstate(over="ignore"):
         return _columns(document, signature.inputs), False
+
+
+def _nested(document: Document, signature: Signature) -> tuple[Arrays, bool] | None:
+    """What a body of numbers alone holds for a signature of one input."""
+    if document.nested is None or len(signature.inputs) > 1:
+        return None
+    ((alias, info),) = signature.inputs.items()
+    with np.errstate(over="ignore"):
+        array = document.nested.array(info.dtype)
+    return None if array is None else ({alias: array}, document.nested.key == "instances")
 
 
 def _wrong(root: Any, text: str) -> Refusal:
@@ -80,10 +94,10 @@ def _rows(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
         alias = min(infos)
         array = column(rows, infos[alias].dtype, document.may_hold_truth_values())
         return {alias: array} if array is not None else _rows_exactly(rows, infos)
-    if all(type(row) is dict for row in rows):
+    if set(map(type, rows)) == {dict}:
         document.count_once(rows)
         rows = document.root["instances"]
-        arrays = _named_rows(rows, infos, document.may_hold_truth_values())
+        arrays = columns(rows, infos, document.may_hold_truth_values())
         if arrays is not None:
             return arrays
     return _rows_exactly(rows, infos)
@@ -91,22 +105,6 @@ def _rows(document: Document, infos: Mapping[str, TensorInfo]) -> Arrays:
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and not is_base64(value)
-
-
-def _named_rows(rows: list[Any], infos: Mapping[str, TensorInfo], lax: bool) -> Arrays | None:
-    if any(type(row) is not dict or len(row) != len(infos) for row in rows):
-        return None
-    arrays = {}
-    for alias, info in infos.items():
-        try:
-            values = [row[alias] for row in rows]
-        except KeyError:
-            return None
-        array = column(values, info.dtype, lax)
-        if array is None:
-            return None
-        arrays[alias] = array
-    return arrays
 
 
 def _rows_exactly(rows: list[Any], infos: Mapping[str, TensorInfo]) -> Arrays:
