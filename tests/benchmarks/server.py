@@ -108,7 +108,7 @@ class Servers:
         case.found.setdefault(server, []).append(answered)
 
     def body(self, case: Case, name: str) -> Path:
-        """The request's file; over gRPC the name of the model is in it, so that one of LiteRT needs its own."""
+        """The request's file; one of LiteRT needs its own: it has the model's name, and the tensor's for the input."""
         plain = self.folder / f"{case.data}.{case.batch}.{case.kind}"
         if name == case.data or case.kind == "rest":
             return plain
@@ -116,6 +116,8 @@ class Servers:
 
         request = PredictRequest.FromString(plain.read_bytes())
         request.model_spec.name = name
+        request.inputs["serving_default_image"].CopyFrom(request.inputs["image"])
+        del request.inputs["image"]
         renamed = self.folder / f"{name}.{case.batch}.renamed"
         renamed.write_bytes(request.SerializeToString())
         return renamed

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
-from ferryman.serving import tensors
-from ferryman.serving.protocol.wire import WireResponse, read_request
+from ferryman.serving import layouts, tensors
+from ferryman.serving.protocol.wire import DecodeError, WireResponse, read_request
 from ferryman.serving.tensors import TensorError
 
 log = logging.getLogger("ferryman.model_server")
@@ -32,12 +32,24 @@ class Prediction(NamedTuple):
 
 def read(serialized: bytes) -> Prediction:
     """What the bytes of a PredictRequest ask for; DecodeError when they are none."""
-    message = read_request(serialized)
+    return _read_by_layouts(serialized) or _read(read_request(serialized), tensors.read)
+
+
+def _read_by_layouts(serialized: bytes) -> Prediction | None:
+    """None when protobuf has to read the request as a whole."""
+    message = layouts.closed(serialized)
+    try:
+        return None if message is None else _read(message, layouts.read)
+    except DecodeError:
+        return None
+
+
+def _read(message: Any, read_tensor: Callable[[Any], np.ndarray]) -> Prediction:
     inputs: dict[str, np.ndarray] = {}
     damaged: dict[str, TensorError] = {}
     for alias, tensor in message.inputs.items():
         try:
-            inputs[alias] = tensors.read(tensor)
+            inputs[alias] = read_tensor(tensor)
         except TensorError as error:
             damaged[alias] = error
     return Prediction(message, _Inputs(inputs, damaged) if damaged else inputs, list(message.output_filter))

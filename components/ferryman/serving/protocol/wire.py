@@ -10,6 +10,7 @@ Source: Protocol Buffers, Encoding, "Packed Repeated Fields", "Last One Wins".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ferryman.serving.protocol import PredictRequest, schema
 
-__all__ = ["DecodeError", "Shape", "WireResponse", "WireTensor", "read_request"]
+__all__ = ["ClosedRequest", "DecodeError", "Shape", "WireResponse", "WireTensor", "read_request", "surely_packed"]
 
 
 def _lists_as_bytes(file: Any) -> None:
@@ -33,28 +34,46 @@ def _lists_as_bytes(file: Any) -> None:
                 field.type = FieldDescriptorProto.TYPE_BYTES
 
 
-_POOL = schema.load(
-    *(Path(__file__).with_name(name) for name in ("error.proto", "tensorflow.proto", "serving.proto")),
-    changed=_lists_as_bytes,
-)
+def _tensors_as_bytes(file: Any) -> None:
+    entries = [
+        entry for message in file.message_type if message.name == "PredictRequest" for entry in message.nested_type
+    ]
+    for field in (field for entry in entries for field in entry.field if field.name == "value"):
+        field.type = FieldDescriptorProto.TYPE_BYTES
+        field.ClearField("type_name")
 
 
-def _message(name: str) -> Any:
-    return GetMessageClass(_POOL.FindMessageTypeByName(name))
+def _pool(changed: Callable[[Any], None]) -> Any:
+    names = ("error.proto", "tensorflow.proto", "serving.proto")
+    return schema.load(*(Path(__file__).with_name(name) for name in names), changed=changed)
+
+
+_POOL = _pool(_lists_as_bytes)
+
+
+def _message(name: str, pool: Any = _POOL) -> Any:
+    return GetMessageClass(pool.FindMessageTypeByName(name))
 
 
 Shape = _message("tensorflow.TensorShapeProto")
 WireTensor = _message("tensorflow.TensorProto")
 WireRequest = _message("tensorflow.serving.PredictRequest")
 WireResponse = _message("tensorflow.serving.PredictResponse")
+ClosedRequest = _message("tensorflow.serving.PredictRequest", _pool(_tensors_as_bytes))
+"""A PredictRequest whose tensors are the bytes of their messages."""
 
 
 def read_request(serialized: bytes) -> Any:
     """A PredictRequest with its tensors as they lie in the message; DecodeError when it is none."""
     request = WireRequest.FromString(serialized)
     for tensor in request.inputs.values():
-        if len(UnknownFieldSet(tensor)):
+        if not surely_packed(tensor):
             # Numbers one by one, which is legal as well, or fields of a later TensorFlow. The first are packed by being
             # written anew.
             return WireRequest.FromString(PredictRequest.FromString(serialized).SerializeToString())
     return request
+
+
+def surely_packed(tensor: Any) -> bool:
+    """Whether no list of the tensor has numbers one by one."""
+    return not len(UnknownFieldSet(tensor))
