@@ -14,7 +14,7 @@ import pytest
 import saved_models
 from rests_on import rests_on
 from serving_client import Model, as_text, code, no_model, until
-from serving_target import HOST, Started, Target
+from serving_target import HOST, START_LIMIT, Started, Target
 
 from ferryman.serving.server import free_port, listening
 
@@ -97,7 +97,8 @@ def test_a_start_up_file_without_any_config_serves_nothing_and_takes_its_first_f
 ) -> None:
     client = start(config(tmp_path, "# nothing yet\n"), "--num_load_threads=2", FAST).client()
     assert code(lambda: client.status(name="m")) == "NOT_FOUND"
-    client.reload(Model("m", models / "m", (1,)))
+    # The first model that is loaded brings TensorFlow with it.
+    client.reload(Model("m", models / "m", (1,)), limit=START_LIMIT)
     assert client.resolved("m") == 1
 
 
