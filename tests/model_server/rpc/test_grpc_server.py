@@ -132,7 +132,8 @@ def test_a_call_that_runs_is_answered_before_the_server_ends_and_new_ones_are_re
         ended = running.server.stop(10)
         with grpc.insecure_channel(running.address) as late:
             call = Stub(late, PREDICTION).Predict
-            assert refused(lambda: call(request(1), timeout=5))[0] == "UNAVAILABLE"
+            # The second where its connection was taken in the moment in which the port closed.
+            assert refused(lambda: call(request(1), timeout=20))[0] in {"UNAVAILABLE", "CANCELLED"}
         assert not ended.is_set()
         model.go_on.set()
         assert answer.result(10) == [6]
