@@ -92,7 +92,7 @@ def _replay(servable: Servable, record: Any, iterations: int) -> None:
 
 def _predict(servable: Servable, request: Any) -> None:
     # gRPC's reader of tensors, without gRPC.
-    from ferryman.model_server.rpc import codec
+    from ferryman.model_server import codec
 
     asked = codec.read(request.SerializeToString())
     servable.run(request.model_spec.signature_name, asked.inputs, asked.output_filter)

@@ -26,7 +26,7 @@ def echo(port: str, rest_port: str, folder: str, threads: str) -> None:
     """Over gRPC with our threads, which measure better than the library's and asyncio; over HTTP with asyncio and hardly
     any parsing.
     """
-    from ferryman.model_server.rpc.threads import Threads
+    from ferryman.model_server.rpc.workers import Threads
 
     ready = {kind: answers(Path(folder), kind) for kind in ("grpc", "rest")}
     server = grpc.server(Threads(int(threads), "echo"), options=[("grpc.so_reuseport", 0)])
@@ -104,8 +104,8 @@ async def serve_naive(port: str, folder: Path) -> None:
 
 def bare(folder: str, name: str, batch: str, seconds: str) -> None:
     """Our runtime's `run`, one call after the other, with arrays that are there."""
+    from ferryman.model_server import codec
     from ferryman.model_server.loading import LoadOptions, loader
-    from ferryman.model_server.rpc import codec
 
     model = loader(LoadOptions(prefer_tflite_model=name.endswith("_lite")))(Path(folder) / name / "1")
     inputs = codec.read((Path(folder) / f"{name.removesuffix('_lite')}.{batch}.grpc").read_bytes()).inputs

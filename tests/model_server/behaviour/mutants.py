@@ -41,7 +41,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an answer does not say its version",
-        "rpc/codec.py",
+        "codec.py",
         "    spec.version.value = version\n",
         "",
         ("test_labels.py::test_an_answer_names_the_version_that_a_label_points_to_and_never_the_label",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from ferryman.model_server import core, inference
+from ferryman.model_server import inference
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.metrics import RUNTIME_LATENCY
 from ferryman.model_server.rest import examples
@@ -17,7 +17,8 @@ from ferryman.model_server.rest.proto_json import printed
 from ferryman.model_server.rest.routes import Route
 from ferryman.model_server.rest.tensors import inputs, signature_name
 from ferryman.model_server.servables import Servables
-from ferryman.serving.protocol import GetModelStatusResponse, ModelSpec, SignatureDefMap
+from ferryman.model_server.version_status import version_status
+from ferryman.serving.protocol import ModelSpec, SignatureDefMap
 
 
 def predict(servables: Servables, route: Route, body: bytes) -> bytes:
@@ -53,14 +54,8 @@ def regress(servables: Servables, route: Route, body: bytes) -> bytes:
 def status(servables: Servables, route: Route, _: bytes = b"") -> bytes:
     """The versions of a model, whatever label was asked for."""
     _check_named(route)
-    response = GetModelStatusResponse()
-    for version in core.status(servables.state, route.model, route.number):
-        state = response.DESCRIPTOR.fields_by_name["model_version_status"].message_type.enum_types_by_name["State"]
-        entry = response.model_version_status.add(
-            version=version.number, state=state.values_by_name[version.status].number
-        )
-        entry.status.error_code, entry.status.error_message = version.code, version.message
-    return f"{printed(response)}\n".encode()
+    found = version_status(servables.state, route.model, route.number)
+    return f"{printed(found)}\n".encode()
 
 
 def metadata(servables: Servables, route: Route, _: bytes = b"") -> bytes:

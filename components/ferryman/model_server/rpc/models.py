@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ferryman.model_server import core
 from ferryman.model_server.config_file import config_of
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.metrics import counted
 from ferryman.model_server.rpc.errors import answered
 from ferryman.model_server.servables import Servables
-from ferryman.serving.protocol import GetModelStatusResponse, ReloadConfigResponse
+from ferryman.model_server.version_status import version_status
+from ferryman.serving.protocol import ReloadConfigResponse
 
 log = logging.getLogger("ferryman.model_server")
-
-STATES = {"START": 10, "LOADING": 20, "AVAILABLE": 30, "UNLOADING": 40, "END": 50}
 
 
 class ModelService:
@@ -26,16 +24,11 @@ class ModelService:
 
     @answered
     def GetModelStatus(self, request: Any) -> Any:
-        """The label of a request is ignored, ended versions stay listed."""
+        """The label of a request is ignored."""
         if not request.HasField("model_spec"):
             raise Refusal(INVALID_ARGUMENT, "Missing ModelSpec")
         number = request.model_spec.version.value if request.model_spec.HasField("version") else None
-        response = GetModelStatusResponse()
-        for version in core.status(self._servables.state, request.model_spec.name, number):
-            entry = response.model_version_status.add(version=version.number, state=STATES[version.status])
-            entry.status.error_code = version.code
-            entry.status.error_message = version.message
-        return response
+        return version_status(self._servables.state, request.model_spec.name, number)
 
     @answered
     def HandleReloadConfigRequest(self, request: Any) -> Any:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, TypeVar
 
-from ferryman.model_server import inference
+from ferryman.model_server import codec, inference
+from ferryman.model_server.codec import Prediction, fill
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.metrics import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY
-from ferryman.model_server.rpc import codec
-from ferryman.model_server.rpc.codec import Prediction, fill
 from ferryman.model_server.rpc.errors import answered, name_of, refusal_of
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
 from ferryman.model_server.servables import Servables

@@ -16,7 +16,7 @@ from ferryman.model_server.rpc import health
 from ferryman.model_server.rpc.models import ModelService
 from ferryman.model_server.rpc.prediction import PredictionService
 from ferryman.model_server.rpc.reflection import THREADS, VERSIONS, Reflection
-from ferryman.model_server.rpc.threads import Threads
+from ferryman.model_server.rpc.workers import Threads
 from ferryman.model_server.servables import Servables
 from ferryman.serving.protocol import POOL
 from ferryman.serving.protocol.services import MODELS, PREDICTION, handler

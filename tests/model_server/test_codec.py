@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ferryman.model_server import codec
 from ferryman.model_server.core import Refusal
-from ferryman.model_server.rpc import codec
 from ferryman.serving.protocol.wire import DecodeError
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

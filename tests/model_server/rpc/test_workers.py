@@ -8,7 +8,7 @@ import weakref
 
 from newcomer import eventually
 
-from ferryman.model_server.rpc.threads import Ended, Threads
+from ferryman.model_server.rpc.workers import Ended, Threads
 
 
 def test_as_many_calls_run_as_there_are_threads_and_the_others_wait_their_turn() -> None:
