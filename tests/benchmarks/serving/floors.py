@@ -109,6 +109,9 @@ def bare(folder: str, name: str, batch: str, seconds: str) -> None:
 
     model = loader(LoadOptions(prefer_tflite_model=name.endswith("_lite")))(Path(folder) / name / "1")
     inputs = codec.read((Path(folder) / f"{name.removesuffix('_lite')}.{batch}.grpc").read_bytes()).inputs
+    if name.endswith("_lite"):
+        # Its one input has the name of its tensor.
+        inputs = dict(zip(model.signature("").inputs, inputs.values(), strict=True))
     for _ in range(200):
         model.run("", inputs)
     calls, began = 0, time.perf_counter()
