@@ -109,10 +109,8 @@ class _Loader:
     def _lite(self, folder: Path) -> Servable:
         from ferryman.model_server.runtime.lite import LiteModel
 
-        model, shared = (
-            LiteModel(folder, self._options.num_tflite_pools),
-            self._options.num_tflite_interpreters_per_pool,
-        )
+        model = LiteModel(folder, self._options.num_tflite_pools)
+        shared = self._options.num_tflite_interpreters_per_pool
         if shared <= 1:
             return model
         from ferryman.model_server.runtime.batches import QueueOptions, Scheduler

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.core import INTERNAL, NAMES, RESOURCE_EXHAUSTED, Refusal
 from ferryman.serving.protocol.services import UNREADABLE
 
 log = logging.getLogger("ferryman.model_server")
@@ -17,7 +17,6 @@ log = logging.getLogger("ferryman.model_server")
 LONGEST = 1024
 """Bytes of an error text (`grpc_status_util.cc`)."""
 
-RESOURCE_EXHAUSTED, INTERNAL = 8, 13
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
