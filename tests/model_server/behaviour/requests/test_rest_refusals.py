@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 import pytest
+from rest_predictions import ask, refused
 from rests_on import rests_on
-from serving_client import Answered, Client
+from serving_client import Client
 
 TENSORS = "util/json_tensor.cc"
 FILL = f"{TENSORS}:FillPredictRequestFromJson"
@@ -17,19 +18,6 @@ COLUMNS = f"{TENSORS}:FillTensorMapFromInputsMap"
 ITEM = f"{TENSORS}:AddInstanceItem"
 NESTED = f"{TENSORS}:FillTensorProto"
 VALUE = f"{TENSORS}:AddValueToTensor"
-
-
-def ask(served: Client, body: Any, signature: str = "", model: str = "m/versions/1") -> Answered:
-    """A predict call; a dict gets the signature's name, other bodies go as they are."""
-    if signature and isinstance(body, dict):
-        body = {"signature_name": signature, **body}
-    return served.http("POST", f"/v1/models/{model}:predict", body)
-
-
-def refused(answer: Answered, text: str, status: int = 400) -> None:
-    """The answer is this error; its text is compared as JSON reads it."""
-    assert (answer.body, answer.status) == ({"error": text}, status)
-    assert answer.headers["content-type"] == "application/json"
 
 
 PARSE_ERRORS = [
