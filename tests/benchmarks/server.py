@@ -3,9 +3,10 @@
     python tests/benchmarks/server.py [--quick] [speed | memory]
 
 Prints JSON lines {"name", "ours", "floor", "ratio", "unit", "runs"}: medians of measurements in alternation. The server
-has processor 0, the load processor 1; the floors are an echo server of the same transport, a naive server and the bare
-call of the runtime. Latencies (ours p99, floor p50) have the unit ms. `memory` prints what all processes of the server
-hold (PSS) over requests and reloads: {"name", "start", "end", "slope", "unit", "series"}.
+has processor 0, the load processor 1; the floors are an echo server of the same transport (over HTTP also one that reads
+and writes the JSON), a naive server and the bare call of the runtime. Latencies (ours p99, floor p50) have the unit ms.
+`memory` prints what all processes of the server hold (PSS) over requests and reloads: {"name", "start", "end", "slope",
+"unit", "series"}.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def speed(folder: Path, models: list[str], seconds: float, runs: int) -> None:
         if "cnn_lite" in models:
             servers.ours("ours_lite", ("cnn_lite",), "--prefer_tflite_model=true")
         servers.start("echo", sys.executable, HERE / "floors.py", "echo", "{grpc}", "{rest}", folder, THREADS)
-        servers.start("naive", sys.executable, HERE / "floors.py", "naive", "{grpc}", folder)
+        servers.start("json", sys.executable, HERE / "floors.py", "json", "{rest}", folder)
+        servers.start("naive", sys.executable, HERE / "floors.py", "naive", "{grpc}", "{rest}", folder)
         cases = [
             Case(kind, model, batch, clients)
             for kind in ("grpc", "rest")
@@ -182,7 +184,9 @@ def run(servers: Servers, case: Case, seconds: float) -> None:
     lite = case.model.endswith("_lite")
     servers.measure("ours_lite" if lite else "ours", case, seconds)
     servers.measure("echo", case, seconds)
-    if case.kind == "grpc" and not lite:
+    if case.kind == "rest":
+        servers.measure("json", case, seconds)
+    if not lite:
         servers.measure("naive", case, seconds)
 
 
@@ -197,7 +201,7 @@ def calls(folder: Path, model: str, batch: int, seconds: float) -> float:
 def report(case: Case, bare: float) -> None:
     ours = "ours_lite" if "ours_lite" in case.found else "ours"
     rate = case.of(ours, "rate")
-    floors = {server: case.of(server, "rate") for server in ("echo", "naive") if server in case.found} | {"bare": bare}
+    floors = {server: case.of(server, "rate") for server in case.found if server != ours} | {"bare": bare}
     for floor, value in floors.items():
         tell(f"{case.name}, beside {floor}", rate, value, "requests/s", len(case.found[ours]))
     tell(f"{case.name}, p99 beside p50", case.of(ours, "p99"), case.of(ours, "p50"), "ms", len(case.found[ours]))

@@ -1,16 +1,21 @@
 """What a server is compared with.
 
 python floors.py echo PORT REST_PORT FOLDER THREADS   answers what it has ready, as long as the real answer
-python floors.py naive PORT FOLDER                    grpc.aio, the real messages, the eager signature
+python floors.py json REST_PORT FOLDER                the same over HTTP, but reads the request's JSON and writes the answer's
+python floors.py naive PORT REST_PORT FOLDER          grpc.aio with the real messages, http.server with json; eager signatures
 python floors.py bare FOLDER NAME BATCH SECONDS       the model without a server: prints calls a second
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +39,20 @@ def echo(port: str, rest_port: str, folder: str, threads: str) -> None:
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Predict": method}),))
     server.add_insecure_port(f"{HOST}:{port}")
     server.start()
-    asyncio.run(echo_rest(int(rest_port), ready["rest"]))
+    asyncio.run(echo_rest(int(rest_port), lambda body: ready["rest"][len(body)]))
+
+
+def echo_json(rest_port: str, folder: str) -> None:
+    """What remains of a REST server without a model: a fast library reads every number and writes every number."""
+    import orjson
+
+    ready = {size: orjson.loads(answer) for size, answer in answers(Path(folder), "rest").items()}
+
+    def answer(body: bytes) -> bytes:
+        orjson.loads(body)
+        return orjson.dumps(ready[len(body)])
+
+    asyncio.run(echo_rest(int(rest_port), answer))
 
 
 def answers(folder: Path, kind: str) -> dict[int, bytes]:
@@ -44,17 +62,17 @@ def answers(folder: Path, kind: str) -> dict[int, bytes]:
     }
 
 
-async def echo_rest(port: int, ready: dict[int, bytes]) -> None:
+async def echo_rest(port: int, answer: Callable[[bytes], bytes]) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Echo(ready), HOST, port)
+    server = await loop.create_server(lambda: Echo(answer), HOST, port)
     await server.serve_forever()
 
 
 class Echo(asyncio.Protocol):
-    """Finds the length of a body and answers it."""
+    """Finds the end of a body and answers it."""
 
-    def __init__(self, ready: dict[int, bytes]) -> None:
-        self.ready, self.received = ready, b""
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.answer, self.received = answer, b""
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -67,24 +85,25 @@ class Echo(asyncio.Protocol):
         size = int(head.partition(b"Content-Length: ")[2].split(b"\r\n", 1)[0])
         if len(body) >= size:
             self.received = body[size:]
-            answer = self.ready[size]
+            answer = self.answer(body[:size])
             self.transport.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(answer), answer)
             )
 
 
-def naive(port: str, folder: str) -> None:
+def naive(port: str, rest_port: str, folder: str) -> None:
     """What a page of Python with TensorFlow gives."""
-    asyncio.run(serve_naive(port, Path(folder)))
+    import tensorflow as tf
+
+    models = {name: tf.saved_model.load(str(Path(folder) / name / "1")) for name in ("cnn", "table")}
+    threading.Thread(target=naive_rest, args=(int(rest_port), models), daemon=True).start()
+    asyncio.run(naive_grpc(port, models))
 
 
-async def serve_naive(port: str, folder: Path) -> None:
+async def naive_grpc(port: str, models: dict[str, Any]) -> None:
     import tensorflow as tf
     from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
-
-    # Held: a signature does not keep its model.
-    models = {name: tf.saved_model.load(str(folder / name / "1")) for name in ("cnn", "table")}
 
     async def predict(request: Any, _: Any) -> Any:
         signature = models[request.model_spec.name].signatures["serving_default"]
@@ -100,6 +119,35 @@ async def serve_naive(port: str, folder: Path) -> None:
     server.add_insecure_port(f"{HOST}:{port}")
     await server.start()
     await server.wait_for_termination()
+
+
+def naive_rest(port: int, models: dict[str, Any]) -> None:
+    import tensorflow as tf
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Head and body in one packet: in two, each answer waits 40 ms for the client's acknowledgement.
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+            name = self.path.rpartition("/")[2].partition(":")[0]
+            signature = models[name].signatures["serving_default"]
+            _, inputs = signature.structured_input_signature
+            rows = [row if isinstance(row, dict) else dict.fromkeys(inputs, row) for row in instances]
+            columns = {alias: tf.constant([row[alias] for row in rows], spec.dtype) for alias, spec in inputs.items()}
+            (values,) = signature(**columns).values()
+            answer = json.dumps({"predictions": values.numpy().tolist()}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: writing it costs more than it tells."""
+
+    ThreadingHTTPServer((HOST, port), Handler).serve_forever()
 
 
 def bare(folder: str, name: str, batch: str, seconds: str) -> None:
@@ -122,4 +170,4 @@ def bare(folder: str, name: str, batch: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    {"echo": echo, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
+    {"echo": echo, "json": echo_json, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
