@@ -5,8 +5,8 @@
 Prints JSON lines {"name", "ours", "floor", "ratio", "unit", "runs"}: medians of measurements in alternation. The server
 has processor 0, the load processor 1; the floors are an echo server of the same transport (over HTTP also one that reads
 and writes the JSON), a naive server and the bare call of the runtime. Latencies (ours p99, floor p50) have the unit ms.
-`memory` prints what all processes of the server hold (PSS) over requests and reloads: {"name", "start", "end", "slope",
-"unit", "series"}.
+`memory` prints what all processes of the server hold over requests and reloads: {"name", "start", "end", "slope", "unit",
+"series"}.
 """
 
 from __future__ import annotations
@@ -215,6 +215,14 @@ def tell(name: str, ours: float, floor: float, unit: str, runs: int) -> None:
 # Memory
 
 
+MEASURES = {"Pss": "PSS", "Pss_Anon": "anonymous PSS"}
+"""Lines of /proc/PID/smaps_rollup (proc(5)): pages that several processes map are counted by their share. Those of a
+library come and go with what else runs on the machine; the anonymous ones are the server's own."""
+
+Held = dict[str, float]
+"""Measure -> MiB."""
+
+
 def memory(folder: Path, requests: int, reloads: int, step: int) -> None:
     """Proportional set size of the server's processes over mixed requests, and over reloads that swap two versions."""
     second = folder / "cnn" / "2"
@@ -229,8 +237,8 @@ def memory(folder: Path, requests: int, reloads: int, step: int) -> None:
             for case in case_of:
                 send(servers, case, step // len(case_of))
             series.append((done + step, held(pid)))
-        tell_series("PSS over requests", series, "MiB a 100,000 requests", 100_000)
-        tell_series("PSS over reloads", list(swapped(servers, pid, reloads)), "MiB a 100 reloads", 100)
+        tell_series("requests", series, "MiB a 100,000 requests", 100_000)
+        tell_series("reloads", list(swapped(servers, pid, reloads)), "MiB a 100 reloads", 100)
 
 
 def send(servers: Servers, case: Case, requests: int) -> None:
@@ -242,7 +250,7 @@ def send(servers: Servers, case: Case, requests: int) -> None:
         raise RuntimeError(f"{case.name}: {answered['failed']} calls failed")
 
 
-def swapped(servers: Servers, pid: int, reloads: int) -> Iterator[tuple[int, float]]:
+def swapped(servers: Servers, pid: int, reloads: int) -> Iterator[tuple[int, Held]]:
     """How much is held after each tenth reload, each awaited until the version serves and the other has ended."""
     import grpc
 
@@ -272,32 +280,29 @@ def await_alone(stub: Any, version: int) -> None:
     raise RuntimeError(f"version {version} is not alone after 60 s: {states}")
 
 
-def held(pid: int) -> float:
-    """MiB of the process and all below it, pages that several share counted by their share."""
-    total = 0
+def held(pid: int) -> Held:
+    """What the process and all below it hold."""
+    total = dict.fromkeys(MEASURES, 0.0)
     waiting = [pid]
     while waiting:
         process = waiting.pop()
-        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
-        total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            measure, _, size = line.partition(":")
+            if measure in total:
+                total[measure] += int(size.split()[0]) / 1024
         for task in Path(f"/proc/{process}/task").iterdir():
             waiting += [int(word) for word in (task / "children").read_text().split()]
-    return total / 1024
+    return total
 
 
-def tell_series(name: str, series: list[tuple[int, float]], unit: str, per: int) -> None:
+def tell_series(over: str, series: list[tuple[int, Held]], unit: str, per: int) -> None:
     """From a fifth on: before, the server warms up."""
-    steady = series[len(series) // 5 :]
-    at, values = (np.array(column, float) for column in zip(*steady, strict=True))
-    slope = float(np.polyfit(at, values, 1)[0]) * per if len(steady) > 1 else 0.0
-    line = {
-        "name": name,
-        "start": round(values[0], 1),
-        "end": round(values[-1], 1),
-        "slope": round(slope, 3),
-        "unit": unit,
-    }
-    print(json.dumps(line | {"series": [[number, round(value, 1)] for number, value in series]}), flush=True)
+    for measure, name in MEASURES.items():
+        taken = [[number, round(found[measure], 1)] for number, found in series]
+        at, values = (np.array(column, float) for column in zip(*taken[len(taken) // 5 :], strict=True))
+        slope = float(np.polyfit(at, values, 1)[0]) * per if len(values) > 1 else 0.0
+        line = {"name": f"{name} over {over}", "start": values[0], "end": values[-1], "slope": round(slope, 3)}
+        print(json.dumps(line | {"unit": unit, "series": taken}), flush=True)
 
 
 def main() -> None:
