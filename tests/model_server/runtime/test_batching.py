@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,20 @@ SIGNATURE = Signature(
     {"y": TensorInfo("y:0", "float32", (-1, -1)), "n": TensorInfo("n:0", "float32", ())},
 )
 
+OTHER = Signature(
+    {"number": SIGNATURE.inputs["x"]}, {"double": SIGNATURE.outputs["y"], "again": SIGNATURE.outputs["y"]}
+)
+"""Other aliases of the same tensors."""
+
+SAME = Signature(SIGNATURE.inputs | {"z": SIGNATURE.inputs["x"]}, SIGNATURE.outputs)
+"""Two inputs that are one tensor."""
+
 
 class Doubling:
     """Answers twice its input, and `n` its rows without a dimension; it notes the shapes that it was called with."""
 
     def __init__(self) -> None:
-        self.signatures = {"serving_default": SIGNATURE}
+        self.signatures = {"serving_default": SIGNATURE, "other": OTHER, "same": SAME}
         self.signature_defs = b""
         self.shapes: list[tuple[int, ...]] = []
         self.gate = threading.Event()
@@ -42,12 +51,16 @@ class Doubling:
     def run(
         self, signature_name: str, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()
     ) -> dict[str, np.ndarray]:
-        self.shapes.append(inputs["x"].shape)
+        raise Refusal(INVALID_ARGUMENT, "alone")
+
+    def run_tensors(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> dict[str, np.ndarray]:
+        x = feeds["x:0"]
+        self.shapes.append(x.shape)
         assert self.gate.wait(10)
-        if (inputs["x"] < 0).any():
+        if (x < 0).any():
             raise Refusal(INVALID_ARGUMENT, "negative")
-        outputs = {"y": inputs["x"] * 2, "n": np.float32(len(inputs["x"])).reshape(())}
-        return {alias: outputs[alias] for alias in output_filter}
+        outputs = {"y:0": x * 2, "n:0": np.float32(len(x)).reshape(())}
+        return {tensor: outputs[tensor] for tensor in fetches}
 
     def close(self) -> None:
         self.closed = True
@@ -111,6 +124,30 @@ def test_requests_that_wait_run_in_one_call_and_each_gets_its_own_rows() -> None
     inner, answers = together("max_batch_size { value: 8 }", rows(1, 2), rows(3), rows(4, 5, 6))
     assert inner.shapes == [(1, 1), (6, 1)]
     assert [answer[0][:, 0].tolist() for answer in answers] == [[2, 4], [6], [8, 10, 12]]
+
+
+def test_signatures_of_the_same_tensors_share_their_batches_and_runs_of_tensors_do() -> None:
+    inner, servable = served("max_batch_size { value: 8 }")
+    first, _ = busy(inner, servable)
+    calls: list[Callable[[], Mapping[str, np.ndarray]]] = [
+        lambda: servable.run("", {"x": rows(1)}, ["y"]),
+        lambda: servable.run("other", {"number": rows(2, 3)}),
+        lambda: servable.run_tensors({"x:0": rows(4)}, ["y:0"]),
+    ]
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(call) for call in calls]
+        until(lambda: sum(len(batch) for queue in servable._queues.values() for batch in queue._batches) == len(calls))
+        inner.gate.set()
+        found = [{name: array[:, 0].tolist() for name, array in answer.result().items()} for answer in answers]
+    first.join(10)
+    assert inner.shapes == [(1, 1), (4, 1)]
+    assert found == [{"y": [2]}, {"double": [4, 6], "again": [4, 6]}, {"y:0": [8]}]
+
+
+def test_two_inputs_that_are_one_tensor_are_left_to_the_session() -> None:
+    _, servable = served("max_batch_size { value: 8 }")
+    with pytest.raises(Refusal, match=r"^alone$"):
+        servable.run("same", {"x": rows(1), "z": rows(2)}, ["y"])
 
 
 def test_a_batch_is_no_larger_than_its_limit_and_a_request_is_not_cut() -> None:

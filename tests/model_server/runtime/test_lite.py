@@ -64,6 +64,17 @@ def test_without_metadata_the_signature_has_the_names_of_the_tensors(model: Lite
         assert alias == tensor.name.partition(":")[0]
 
 
+def test_tensors_of_any_signature_are_values_of_one_run_and_the_interpreter_is_free_again(model: LiteModel) -> None:
+    (signature,) = model.signatures.values()
+    fed, fetched = ([tensor.name for tensor in side.values()] for side in (signature.inputs, signature.outputs))
+    for rows in ((1, 2), (3,), (4,)):
+        values = model.run_tensors(dict.fromkeys(fed, column(*rows)), fetched)
+        assert {array.dtype.name: array.tolist() for array in values.values()} == {
+            "float32": (column(*rows) / 2 + 3).tolist(),
+            "int32": [len(rows), 1],
+        }
+
+
 def test_other_dtypes_and_signatures_are_refused(model: LiteModel) -> None:
     with pytest.raises(Refusal, match=r"^Expects arg\[0\] to be float but int64 is provided$"):
         answer(model, np.ones((1, 1), np.int64))

@@ -252,6 +252,37 @@ def test_files_that_vanish_while_a_version_serves_change_nothing(built: Path, tm
     assert model.run("words", {"word": np.array([b"maybe"], object)})["place"].tolist() == [2]
 
 
+# Tensors
+
+
+def tensors(module: SavedModel, *outputs: str) -> list[str]:
+    return [module.signatures["serving_default"].outputs[alias].name for alias in outputs]
+
+
+def test_tensors_are_fed_and_fetched_by_name(module: SavedModel) -> None:
+    (x,) = module.signatures["serving_default"].inputs.values()
+    product, total = tensors(module, "product", "sum")
+    values = module.run_tensors({x.name: X}, [total, product])
+    assert list(values) == [total, product]
+    np.testing.assert_array_equal(values[product], X * np.float32([2, 3]))
+    np.testing.assert_array_equal(values[total], (X * np.float32([2, 3])).sum(axis=1))
+    text = "Expects arg[0] to be float but double is provided"
+    assert refused(lambda: module.run_tensors({x.name: X.astype(np.float64)}, [total])) == (INVALID_ARGUMENT, text)
+
+
+def test_what_clients_think_of_leaves_no_more_calls_ready_than_a_limit(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ferryman.model_server.runtime.saved_model.CALLS", 2)
+    model = SavedModel(built / "module")
+    (x,) = model.signatures["serving_default"].inputs.values()
+    for names in (["sum"], ["product"], ["sum", "product"], ["sum"]):
+        assert list(model.run("", {"x": X}, names)) == names
+        assert list(model.run_tensors({x.name: X}, tensors(model, *names))) == tensors(model, *names)
+        assert len(model._calls) <= 2
+    model.close()
+
+
 # Threads
 
 

@@ -19,11 +19,14 @@ from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, Re
 from ferryman.model_server.runtime import prediction
 from ferryman.model_server.runtime.batches import Queue, QueueOptions, Scheduler, Task
 from ferryman.model_server.runtime.merging import Merging, split
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Servable, Signature
+from ferryman.model_server.runtime.servable import Servable, Signature
 
 MOST_QUEUES = 256
-"""Combinations of outputs that a version has queues for; a request for one more runs alone. The real server makes one for
+"""Combinations of tensors that a version has queues for; a request for one more runs alone. The real server makes one for
 each that a client thinks of, and looks through all of them before each batch."""
+
+Tensors = tuple[tuple[str, ...], tuple[str, ...]]
+"""Names of the tensors that are fed and of those that are fetched, each in order (TensorSignature)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _queue_options(parameters: Any) -> QueueOptions:
 
 
 class BatchedServable:
-    """A servable whose calls of one signature, for the same outputs, run together."""
+    """A servable whose calls that feed and fetch the same tensors run together, whatever signatures they ask."""
 
     def __init__(
         self, servable: Servable, scheduler: Scheduler, options: Batching, *, owns_scheduler: bool = False
@@ -79,7 +82,7 @@ class BatchedServable:
         """`owns_scheduler`: its threads end with this servable."""
         self._servable, self._scheduler, self._options = servable, scheduler, options
         self._owns_scheduler = owns_scheduler
-        self._queues: dict[tuple[str, tuple[str, ...]], Queue] = {}
+        self._queues: dict[Tensors, Queue] = {}
         self._lock = threading.Lock()
 
     @property
@@ -107,14 +110,28 @@ class BatchedServable:
         signature = self.signature(signature_name, FAILED_PRECONDITION)
         complete = prediction.completed(signature, inputs)
         wanted = prediction.wanted_outputs(signature, output_filter)
-        size = _rows(complete)
-        queue = self._queue(signature_name or DEFAULT_SIGNATURE, signature, tuple(sorted(wanted)))
-        if queue is None:
+        feeds = {signature.inputs[alias].name: array for alias, array in complete.items()}
+        if len(feeds) < len(complete):
+            # Two aliases of one tensor, for which the session has words.
             return self._servable.run(signature_name, complete, wanted)
-        parts = [task.result() for task in queue.put(complete, size)]
+        tensors = {alias: signature.outputs[alias].name for alias in wanted}
+        values = self.run_tensors(feeds, sorted(set(tensors.values())))
+        return {alias: values[tensor] for alias, tensor in tensors.items()}
+
+    def run_tensors(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> dict[str, np.ndarray]:
+        """Values by tensor, of this request's rows (batching_session.cc, InternalRun).
+
+        Raises:
+            Refusal: as the batching session and the session answer.
+        """
+        size = _rows(feeds)
+        queue = self._queue((tuple(sorted(feeds)), tuple(sorted(fetches))))
+        if queue is None:
+            return self._servable.run_tensors(feeds, fetches)
+        parts = [task.result() for task in queue.put(feeds, size)]
         if len(parts) == 1:
-            return {alias: parts[0][alias] for alias in wanted}
-        return {alias: np.concatenate([part[alias] for part in parts]) for alias in wanted}
+            return dict(parts[0])
+        return {tensor: np.concatenate([part[tensor] for part in parts]) for tensor in fetches}
 
     def close(self) -> None:
         """Free it; no call runs any more."""
@@ -126,25 +143,22 @@ class BatchedServable:
             self._scheduler.end()
         self._servable.close()
 
-    def _queue(self, name: str, signature: Signature, wanted: tuple[str, ...]) -> Queue | None:
-        key = (name, wanted)
+    def _queue(self, tensors: Tensors) -> Queue | None:
         with self._lock:
-            if key not in self._queues:
+            if tensors not in self._queues:
                 if len(self._queues) >= MOST_QUEUES:
                     return None
-                batch = _Batch(self._servable, self._options.merging, name, signature, wanted)
-                self._queues[key] = self._scheduler.add(self._options.queue, batch.process)
-            return self._queues[key]
+                batch = _Batch(self._servable, self._options.merging, tensors)
+                self._queues[tensors] = self._scheduler.add(self._options.queue, batch.process)
+            return self._queues[tensors]
 
 
 class _Batch:
     """What is done with a batch of one queue."""
 
-    def __init__(
-        self, servable: Servable, merging: Merging, name: str, signature: Signature, wanted: tuple[str, ...]
-    ) -> None:
-        self._servable, self._merging, self._name, self._wanted = servable, merging, name, wanted
-        self._tensors = {alias: tensor.name for alias, tensor in signature.inputs.items()}
+    def __init__(self, servable: Servable, merging: Merging, tensors: Tensors) -> None:
+        self._servable, self._merging = servable, merging
+        self._feeds, self._fetches = tensors
 
     def process(self, tasks: list[Task]) -> None:
         """Run the tasks together and tell each its rows, or what went wrong with all."""
@@ -165,8 +179,8 @@ class _Batch:
         padding = self._merging.padding(size)
         metrics.PADDING_SIZE.add(str(size + padding), of=padding)
         metrics.PROCESSED_BATCH_SIZE.add(of=size + padding)
-        merged = self._merging.merge([task.inputs for task in tasks], padding, self._tensors)
-        outputs = self._servable.run(self._name, merged, self._wanted)
+        merged = self._merging.merge([task.inputs for task in tasks], padding, self._feeds)
+        outputs = self._servable.run_tensors(merged, self._fetches)
         metrics.WRAPPED_RUN_COUNT.add()
         return split(outputs, [task.size for task in tasks], padding)
 

@@ -59,12 +59,15 @@ class LiteModel:
         complete = prediction.completed(signature, inputs)
         wanted = prediction.wanted_outputs(signature, output_filter)
         feeds = [(signature.inputs[alias].name, array) for alias, array in complete.items()]
-        fetches = [(alias, signature.outputs[alias].name) for alias in wanted]
-        interpreter = self._free.get()
-        try:
-            return interpreter.run(feeds, fetches)
-        finally:
-            self._free.put(interpreter)
+        return self._run(feeds, [(alias, signature.outputs[alias].name) for alias in wanted])
+
+    def run_tensors(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> dict[str, np.ndarray]:
+        """Values by tensor, all of one run of an interpreter (tflite_session.cc, Run).
+
+        Raises:
+            Refusal: as `tflite_session.cc` answers.
+        """
+        return self._run(list(feeds.items()), [(tensor, tensor) for tensor in fetches])
 
     def signature(self, name: str, code: int = INVALID_ARGUMENT) -> Signature:
         """The signature `name` (empty for the default); Refusal when there is none."""
@@ -74,6 +77,15 @@ class LiteModel:
         """Free the interpreters that are free; the others with the last request that runs."""
         while not self._free.empty():
             self._free.get().close()
+
+    def _run(
+        self, feeds: Sequence[tuple[str, np.ndarray]], fetches: Sequence[tuple[str, str]]
+    ) -> dict[str, np.ndarray]:
+        interpreter = self._free.get()
+        try:
+            return interpreter.run(feeds, fetches)
+        finally:
+            self._free.put(interpreter)
 
 
 class LiteTensor(NamedTuple):

@@ -32,16 +32,16 @@ class Merging:
         return next((allowed for allowed in self.allowed_sizes if allowed >= size), size) - size
 
     def merge(
-        self, tasks: Sequence[Mapping[str, np.ndarray]], padding: int, tensors: Mapping[str, str]
+        self, tasks: Sequence[Mapping[str, np.ndarray]], padding: int, tensors: Sequence[str]
     ) -> dict[str, np.ndarray]:
-        """All rows of each input and `padding` more; `tensors` has the names by which errors call the inputs.
+        """All rows of each of the tensors, which all tasks feed, and `padding` more.
 
         Raises:
             Refusal: shapes or dtypes that do not go together.
         """
         if len(tasks) == 1 and not padding:
-            return dict(tasks[0])
-        return {alias: self._merged([task[alias] for task in tasks], padding, name) for alias, name in tensors.items()}
+            return {tensor: tasks[0][tensor] for tensor in tensors}
+        return {tensor: self._merged([task[tensor] for task in tasks], padding, tensor) for tensor in tensors}
 
     def _merged(self, arrays: Sequence[np.ndarray], padding: int, name: str) -> np.ndarray:
         if self.pads:

@@ -14,13 +14,17 @@ from ferryman.model_server import metrics
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, UNAVAILABLE, Refusal
 from ferryman.model_server.runtime import bundle, dtypes, prediction
 from ferryman.model_server.runtime.enclosure import check_assets, check_links
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
+from ferryman.model_server.runtime.servable import Signature
 from ferryman.model_server.runtime.session import Call, Session
 
 TAG = "serve"
 
 CALLS = 64
-"""Combinations of outputs that a version keeps ready; each has a copy of a part of the graph."""
+"""Combinations of tensors that a version keeps ready; each has a copy of a part of the graph."""
+
+
+Key = tuple[str | tuple[str, ...], tuple[str, ...]]
+"""A signature and the outputs that are asked for, or the tensors that are fed and those that are fetched."""
 
 
 class SavedModel:
@@ -43,7 +47,7 @@ class SavedModel:
         self.signatures = bundle.signatures(definitions)
         self.signature_defs = bundle.signature_defs(definitions)
         self._session: Session | None = session
-        self._calls: dict[tuple[str, tuple[str, ...]], _Prepared] = {}
+        self._calls: dict[Key, _Prepared] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -55,12 +59,26 @@ class SavedModel:
             Refusal: as `predict_util.cc` and the session answer.
         """
         prepared = self._calls.get((signature_name, tuple(output_filter)))
-        if prepared is not None and prepared.aliases == inputs.keys():
+        if prepared is not None and prepared.names == inputs.keys():
             return prepared.run(inputs)
         signature = self.signature(signature_name, FAILED_PRECONDITION)
         complete = prediction.completed(signature, inputs)
         wanted = prediction.wanted_outputs(signature, output_filter)
-        return self._prepared(signature_name, signature, tuple(output_filter), wanted).run(complete)
+        feeds = {alias: tensor.name for alias, tensor in signature.inputs.items()}
+        fetches = {alias: signature.outputs[alias].name for alias in wanted}
+        return self._prepared((signature_name, tuple(output_filter)), feeds, fetches).run(complete)
+
+    def run_tensors(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> dict[str, np.ndarray]:
+        """Values by tensor, all of one run of the session.
+
+        Raises:
+            Refusal: as the session answers.
+        """
+        key = tuple(feeds), tuple(fetches)
+        prepared = self._calls.get(key)
+        if prepared is None:
+            prepared = self._prepared(key, *(dict(zip(tensors, tensors, strict=True)) for tensors in key))
+        return prepared.run(feeds)
 
     def signature(self, name: str, code: int = INVALID_ARGUMENT) -> Signature:
         """The signature `name` (empty for the default); Refusal when there is none."""
@@ -72,43 +90,43 @@ class SavedModel:
             self._session = None
             self._calls = {}
 
-    def _prepared(self, name: str, signature: Signature, asked: tuple[str, ...], wanted: tuple[str, ...]) -> _Prepared:
-        key = (name, asked)
+    def _prepared(self, key: Key, feeds: Mapping[str, str], fetches: Mapping[str, str]) -> _Prepared:
         with self._lock:
             if key not in self._calls:
                 if self._session is None:
-                    raise Refusal(UNAVAILABLE, f'The version of "{name or DEFAULT_SIGNATURE}" was unloaded')
+                    raise Refusal(UNAVAILABLE, "This version was unloaded")
                 while len(self._calls) >= CALLS:
                     del self._calls[next(iter(self._calls))]
-                self._calls[key] = _Prepared(self._session, signature, wanted)
+                self._calls[key] = _Prepared(self._session, feeds, fetches)
             return self._calls[key]
 
 
 class _Prepared:
-    """A call with all inputs of a signature for some of its outputs."""
+    """A call that feeds some tensors and fetches others, each by the name that the caller has for it."""
 
-    def __init__(self, session: Session, signature: Signature, wanted: tuple[str, ...]) -> None:
+    def __init__(self, session: Session, feeds: Mapping[str, str], fetches: Mapping[str, str]) -> None:
+        """`feeds` and `fetches` are tensors by the caller's names, such as a signature's aliases."""
         # By the tensors' names, as the real session numbers them in its words.
-        feeds = sorted(signature.inputs.items(), key=lambda item: item[1].name)
-        self.aliases = signature.inputs.keys()
+        ordered = sorted(feeds.items(), key=lambda item: item[1])
+        self.names = feeds.keys()
         # The graph's dtypes, not the signature's, which nobody looks at.
-        self._dtypes = [dtypes.name_of(session.dtypes.get(tensor.name, 0)) for _, tensor in feeds]
+        self._dtypes = [dtypes.name_of(session.dtypes.get(tensor, 0)) for _, tensor in ordered]
         self._feeds = [
-            (alias, dtypes.numpy_dtype(dtype)) for (alias, _), dtype in zip(feeds, self._dtypes, strict=True)
+            (name, dtypes.numpy_dtype(dtype)) for (name, _), dtype in zip(ordered, self._dtypes, strict=True)
         ]
         # Two aliases may name one tensor, which can be fetched once.
-        names = list(dict.fromkeys(signature.outputs[alias].name for alias in wanted))
-        self._outputs = [(alias, names.index(signature.outputs[alias].name)) for alias in wanted]
-        self._call: Call = session.callable([tensor.name for _, tensor in feeds], names)
+        tensors = list(dict.fromkeys(fetches.values()))
+        self._fetches = [(name, tensors.index(tensor)) for name, tensor in fetches.items()]
+        self._call: Call = session.callable([tensor for _, tensor in ordered], tensors)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by alias. Refusal as the session answers."""
-        arrays = [inputs[alias] for alias, _ in self._feeds]
+        """Values by the caller's names. Refusal as the session answers."""
+        arrays = [inputs[name] for name, _ in self._feeds]
         for number, (_, dtype) in enumerate(self._feeds):
             if arrays[number].dtype != dtype:
                 prediction.check_dtype(number, arrays[number], self._dtypes[number])
         values = self._call(arrays)
-        return {alias: _array(values[place]) for alias, place in self._outputs}
+        return {name: _array(values[place]) for name, place in self._fetches}
 
 
 def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapping[str, Any]]:

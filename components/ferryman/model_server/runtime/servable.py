@@ -59,5 +59,11 @@ class Servable(Protocol):
     ) -> dict[str, np.ndarray]:
         """Outputs by alias (text as object arrays of bytes); Refusal as the real server answers."""
 
+    def run_tensors(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> dict[str, np.ndarray]:
+        """Values of the tensors `fetches`, all of one run: what `Session::Run` is to the real server. Refusal as there.
+
+        `feeds` and `fetches` are names of tensors of any signatures, none of them twice.
+        """
+
     def close(self) -> None:
         """Free it; no call runs any more."""
