@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.model_server.inference import classify, regress
+from ferryman.model_server.runtime.servable import TensorInfo
 from ferryman.serving.protocol import Example, Input
 
 
@@ -55,9 +57,19 @@ def test_regressions_are_the_values_of_one_or_two_dimensions() -> None:
 def test_the_model_gets_each_example_as_it_was_sent_and_is_asked_for_the_outputs_alone() -> None:
     model = answering(classes=LABELS, scores=SCORES)
     classify(model, "", two())
-    ((name, inputs, wanted),) = model.asked
-    assert (name, wanted) == ("serving_default", ("classes", "scores"))
-    assert [Example.FromString(text) for text in inputs["inputs"]] == [example(x=1), example(x=2)]
+    ((fed, fetched),) = model.asked
+    assert fetched == ("classes:0", "scores:0")
+    assert {tensor: list(map(Example.FromString, texts)) for tensor, texts in fed.items()} == {
+        "examples:0": [example(x=1), example(x=2)]
+    }
+
+
+def test_a_tensor_that_is_called_both_classes_and_scores_gives_the_labels_alone() -> None:
+    model = answering(classes=LABELS, scores=SCORES)
+    both = dict.fromkeys(("classes", "scores"), TensorInfo("classes:0", "string"))
+    model.signatures["serving_default"] = replace(model.signatures["serving_default"], outputs=both)
+    assert classes(classify(model, "", two())) == [[("cat", 0.0), ("dog", 0.0)], [("Küche", 0.0), ("", 0.0)]]
+    assert model.asked[0][1] == ("classes:0",)
 
 
 def test_the_context_is_joined_to_each_example_whose_own_features_win() -> None:
@@ -65,7 +77,7 @@ def test_the_context_is_joined_to_each_example_whose_own_features_win() -> None:
     input.example_list_with_context.context.CopyFrom(example(c=7, x=9))
     input.example_list_with_context.examples.extend([example(x=1), example(y=2)])
     regress(model, "", input)
-    joined = [Example.FromString(text) for text in model.asked[0][1]["inputs"]]
+    joined = [Example.FromString(text) for text in model.asked[0][0]["examples:0"]]
     assert joined == [example(c=7, x=1), example(c=7, x=9, y=2)]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from answering import EXAMPLES, LABELS, SCORES, VALUES, Answering, answering, example, refused, two
 
-from ferryman.model_server.inference import CLASSIFY, REGRESS, Checks, classify, regress
+from ferryman.model_server.inference import classify, regress
+from ferryman.model_server.tasks import CLASSIFY, REGRESS, Checks
 from ferryman.serving.protocol import Input
 
 

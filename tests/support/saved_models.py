@@ -55,6 +55,29 @@ def counter(folder: Path) -> Path:
         return save(session, folder, signatures)
 
 
+def tally(folder: Path) -> Path:
+    """Counts its runs, and answers the count for each tf.Example.
+
+    Signatures: `regress` and `again` (regress: -> outputs, the same tensor), `classify` (-> scores, (n, 1)) and `aside`
+    (regress, of another input tensor).
+    """
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        count = tf.Variable(0.0, name="count", use_resource=True)
+        runs = count.assign_add(1.0)
+        examples, others = (tf.placeholder(tf.string, [None], name=name) for name in ("examples", "others"))
+        each, aside = (tf.fill(tf.shape(fed), runs) for fed in (examples, others))
+        session.run(tf.global_variables_initializer())
+        signatures = {
+            "regress": signature({"inputs": examples}, {"outputs": each}, "regress"),
+            "again": signature({"inputs": examples}, {"outputs": each}, "regress"),
+            "classify": signature({"inputs": examples}, {"scores": each[:, None]}, "classify"),
+            "aside": signature({"inputs": others}, {"outputs": aside}, "regress"),
+        }
+        return save(session, folder, signatures)
+
+
 def loop(folder: Path) -> Path:
     """Counts to n one by one, which takes some microseconds each: n (int32) -> counted."""
     import tensorflow.compat.v1 as tf

@@ -17,7 +17,7 @@ REGRESSION = bytes([1 << 3 | 2, 5, 1 << 3 | 5])
 SCORED = bytes([1 << 3 | 2, 5, 2 << 3 | 5])
 
 
-def classifications(examples: int, classes: np.ndarray | None, scores: np.ndarray | None) -> Any:
+def classifications(examples: int, classes: np.ndarray | None = None, scores: np.ndarray | None = None) -> Any:
     """The ClassificationResult of [examples, classes] labels (object array of bytes), scores (float32), or both.
 
     Raises:

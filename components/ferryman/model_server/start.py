@@ -16,10 +16,10 @@ from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
 from ferryman.model_server.garbage import Garbage
-from ferryman.model_server.inference import Checks
 from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
 from ferryman.model_server.servables import Servables, Settings
+from ferryman.model_server.tasks import Checks
 from ferryman.serving.protocol import ModelServerConfig
 
 

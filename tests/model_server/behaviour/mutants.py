@@ -294,6 +294,14 @@ MUTATIONS = (
         ("requests/test_predict_outputs.py::test_an_output_filter_leaves_the_others_out",),
     ),
     Mutation(
+        "MultiInference runs the model for each task",
+        "inference.py",
+        "    values = _run(servable, tasks, examples)\n",
+        "    values: dict[str, np.ndarray] = {}\n    for each in tasks:\n"
+        "        values |= _run(servable, [each], examples)\n",
+        ("requests/test_multi_inference.py::test_the_model_runs_once_for_all_tasks",),
+    ),
+    Mutation(
         "NaN is printed as null",
         "rest/numbers.py",
         'b"NaN"',

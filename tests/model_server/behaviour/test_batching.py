@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rests_on import rests_on
 from serving_client import Client, Model, as_text, code, refusal
 from serving_target import FLAGS as SHARED
 from serving_target import Started, Target
+from tf_examples import example, infer, regress
 
 Start = Callable[..., Started]
 
@@ -20,6 +22,7 @@ SIZE = f"{SESSION}:BatchingSession::ComputeInputSize"
 MERGE = f"{SESSION}:BatchingSession::MergeInputTensors"
 SPLIT = f"{SESSION}:BatchingSession::SplitOutputTensors"
 RUN = f"{SESSION}:BatchingSession::InternalRun"
+SIGNATURE = f"{SESSION}:TensorSignatureFromRunArgs"
 WRAP = "servables/tensorflow/bundle_factory_util.cc:WrapSessionForBatching"
 PER_MODEL = "servables/tensorflow/bundle_factory_util.cc:GetPerModelBatchingParams"
 
@@ -38,11 +41,12 @@ allowed_batch_sizes: 4
 
 @pytest.fixture(scope="module")
 def batching(aim: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
-    """A server that batches the model `p`, and its folder."""
+    """A server that batches the models `p` and `t`, and its folder."""
     folder = tmp_path_factory.mktemp("batching")
     saved_models.peers(folder / "p" / "1")
+    saved_models.tally(folder / "t" / "1")
     (folder / "batching").write_text(PARAMETERS)
-    (folder / "models.config").write_text(as_text(Model("p", folder / "p", (1,))))
+    (folder / "models.config").write_text(as_text(*(Model(name, folder / name, (1,)) for name in "pt")))
     started = aim.start(
         folder,
         f"--model_config_file={folder / 'models.config'}",
@@ -108,6 +112,34 @@ def test_a_request_larger_than_a_batch_is_refused_and_the_next_is_answered(clien
 def test_requests_over_rest_are_batched_as_well(client: Client) -> None:
     answered = client.http("POST", "/v1/models/p:predict", {"instances": [5.0]})
     assert answered.body == {"predictions": [{"rows": 2, "y": 5.0}]}
+
+
+def at_once(*calls: Callable[[], list[float]]) -> list[list[float]]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+@rests_on(RUN, SIGNATURE)
+def test_signatures_of_the_same_tensors_run_together_and_others_do_not(client: Client) -> None:
+    def count(signature: str) -> list[float]:
+        answered = regress(client, *[example(x=1.0)] * 2, name="t", signature=signature)
+        return [regression.value for regression in answered.result.regressions]
+
+    same, again = at_once(lambda: count("regress"), lambda: count("again"))
+    assert same == again
+    same, aside = at_once(lambda: count("regress"), lambda: count("aside"))
+    assert same != aside
+
+
+@rests_on(RUN, SIGNATURE, "servables/tensorflow/multi_inference.cc:TensorFlowMultiInferenceRunner::Infer")
+def test_multi_inferences_of_the_same_tasks_run_together(client: Client) -> None:
+    def counts() -> list[float]:
+        wanted = [("regress", {"name": "t", "signature": name}) for name in ("regress", "aside")]
+        answered = infer(client, wanted, *[example(x=1.0)] * 2)
+        return [r.value for result in answered.results for r in result.regression_result.regressions]
+
+    first, second = at_once(counts, counts)
+    assert first == second == [first[0]] * 4
 
 
 @rests_on(

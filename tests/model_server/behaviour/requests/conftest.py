@@ -1,8 +1,8 @@
 """One server for all cases about requests: they change nothing in it.
 
 `served` is a `serving_client.Client`. The models: `m` (request_models.save_request_model; versions 1 and 2 multiply by
-10 and 100; labels `stable` 1, `canary` 2), `tiny` (one signature), `hollow` 3 (its variables are gone) and a model
-whose name needs escapes in a URL.
+10 and 100; labels `stable` 1, `canary` 2), `tiny` (one signature), `tally` (saved_models.tally), `hollow` 3 (its
+variables are gone) and a model whose name needs escapes in a URL.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ def held(models: Path) -> list[Model]:
     for version, factor in FACTORS.items():
         save_request_model(folder / "m" / str(version), factor)
     save_tiny_model(folder / "tiny" / "1")
+    saved_models.tally(folder / "tally" / "1")
     shutil.rmtree(saved_models.line(folder / "hollow" / "3", 0.5, 2.0) / "variables")
     return [
         Model("m", folder / "m", (1, 2), {"stable": 1, "canary": 2}),
         Model("tiny", folder / "tiny", (1,), {"sta/ble": 1}),
+        Model("tally", folder / "tally", (1,)),
         Model("hollow", folder / "hollow", (3,)),
         Model(ODD_NAME, folder / "tiny", (1,)),
     ]

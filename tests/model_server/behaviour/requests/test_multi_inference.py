@@ -10,6 +10,7 @@ from serving_client import Client, refusal
 from tf_examples import example, infer
 
 INFER = "servables/tensorflow/multi_inference.cc:TensorFlowMultiInferenceRunner::Infer"
+ONCE = "servables/tensorflow/util.cc:PerformOneShotTensorComputation"
 SPEC = "servables/tensorflow/multi_inference_helper.cc:GetModelSpecFromRequest"
 
 
@@ -40,6 +41,27 @@ def test_signatures_with_different_input_tensors_are_fed_the_same_examples(serve
     first, second = ([r.value for r in result.regression_result.regressions] for result in response.results)
     assert first == [150.0, -25.0]
     assert second == [float(one.ByteSize()) for one in two()]
+
+
+@rests_on(INFER, ONCE)
+def test_the_model_runs_once_for_all_tasks(served: Client) -> None:
+    wanted = [task("regress", name="tally"), task("regress", "again", "tally"), task("classify", name="tally")]
+    wanted.append(task("regress", "aside", "tally"))
+    counts = []
+    for _ in range(2):
+        *regressed, aside = (result for result in infer(served, wanted, *two()).results)
+        scores = [row.classes[0].score for row in regressed.pop().classification_result.classifications]
+        seen = [[r.value for r in result.regression_result.regressions] for result in (*regressed, aside)]
+        assert seen == [scores] * 3
+        counts.append(scores)
+    assert counts[1] == [count + 1 for count in counts[0]] == [counts[1][0]] * 2
+
+
+@rests_on(INFER, "servables/tensorflow/regressor.cc:PostProcessRegressionResult")
+def test_a_result_that_does_not_fit_its_method_refuses_the_whole_request(served: Client) -> None:
+    text = "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got [2,2]"
+    wanted = [task("regress"), task("regress", "regress_wide")]
+    assert refusal(lambda: infer(served, wanted, *two())) == ("INVALID_ARGUMENT", text)
 
 
 @rests_on(INFER, SPEC)
