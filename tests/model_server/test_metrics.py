@@ -8,7 +8,8 @@ import time
 import pytest
 
 from ferryman.model_server import metrics
-from ferryman.model_server.metrics import Counter, Gauge, Histogram, exponential, prometheus_text
+from ferryman.model_server.core import NOT_FOUND, OK
+from ferryman.model_server.metrics import Counter, Gauge, Histogram, count_request, exponential, prometheus_text
 
 
 @pytest.fixture
@@ -52,6 +53,15 @@ def test_a_histogram_without_labels_is_there_before_its_first_measure(alone: lis
     assert prometheus_text() == (
         '# TYPE :sizes histogram\n:sizes_bucket{le="1"} 0\n:sizes_bucket{le="+Inf"} 0\n:sizes_sum{} 0\n:sizes_count{} 0\n'
     )
+
+
+def test_a_request_counts_under_the_name_of_its_code_and_its_time_when_it_went_well() -> None:
+    for code in (OK, NOT_FOUND, 99, -1):
+        count_request("timed", "Predict", "GRPC", code, 0.00002)
+    statuses = {status: count for (model, status), count in metrics.REQUEST_COUNT.cells().items() if model == "timed"}
+    assert statuses == {"OK": 1, "NOT_FOUND": 1, "UNKNOWN": 2}
+    *counts, total = metrics.REQUEST_LATENCY.cells()["timed", "Predict", "GRPC"]
+    assert (sum(counts), total) == (1, pytest.approx(20))
 
 
 def test_names_beyond_a_number_and_a_length_are_counted_together(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.model_server import settings
-from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.core import Refusal, name_of
 from ferryman.model_server.flags import Flags
 from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, SSLConfig
 
@@ -17,7 +17,7 @@ from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, SSL
 def refused(call: object, *arguments: object) -> tuple[str, str]:
     with pytest.raises(Refusal) as caught:
         call(*arguments)  # type: ignore[operator]
-    return NAMES[caught.value.code], caught.value.text
+    return name_of(caught.value.code), caught.value.text
 
 
 def test_a_file_is_read_with_comments_umlauts_and_any_order(tmp_path: Path) -> None:

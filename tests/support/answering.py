@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, Refusal, name_of
 from ferryman.model_server.runtime.servable import Signature, TensorInfo
 from ferryman.serving.protocol import Example, Input, SignatureDefMap
 
@@ -84,4 +84,4 @@ def classes(result: Any) -> list[list[tuple[str, float]]]:
 def refused(call: Any, *arguments: Any) -> tuple[str, str]:
     with pytest.raises(Refusal) as caught:
         call(*arguments)
-    return NAMES[caught.value.code], caught.value.text
+    return name_of(caught.value.code), caught.value.text

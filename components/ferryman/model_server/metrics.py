@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
+from ferryman.model_server.core import OK, name_of
+
 PATH = "/monitoring/prometheus/metrics"
 """Where the page is, unless --monitoring_config_file says otherwise (`util/prometheus_exporter.cc`)."""
 
@@ -220,6 +222,16 @@ def count_examples(model: str, examples: int) -> None:
     """A request of the model had so many tf.Examples (`util.cc:RecordRequestExampleCount`: MultiInference alone)."""
     EXAMPLE_COUNTS.add(model, of=examples)
     EXAMPLE_COUNT_TOTAL.add(model, by=examples)
+
+
+def count_request(model: str, api: str, entrypoint: str, code: int, seconds: float) -> None:
+    """A request was answered with a code; its time counts when it went well.
+
+    Source: `util.cc:RecordRequestLatency` and `RecordModelRequestCount`, as both entrypoints call them.
+    """
+    if code == OK:
+        REQUEST_LATENCY.add(model, api, entrypoint, of=seconds * 1e6)
+    REQUEST_COUNT.add(model, name_of(code))
 
 
 def counted(name: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferryman.model_server import settings
 from ferryman.model_server.config_file import ConfigFile, config_of
-from ferryman.model_server.core import INVALID_ARGUMENT, NAMES, Config, Refusal
+from ferryman.model_server.core import INVALID_ARGUMENT, Config, Refusal, name_of
 from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
@@ -39,7 +39,7 @@ def serve(flags: Flags) -> int:
         ending = Ending()
         servers = _listen(flags, servables)
     except Refusal as error:
-        print(f"Failed to start server. Error: {NAMES[error.code]}: {error.text}")
+        print(f"Failed to start server. Error: {name_of(error.code)}: {error.text}")
         folders.close()
         return FAILED
     _tell_versions(servables)

@@ -281,7 +281,7 @@ MUTATIONS = (
     Mutation(
         "a refused request is not counted",
         "rpc/prediction.py",
-        "        REQUEST_COUNT.add(name, name_of(refusal.code))\n",
+        '        count_request(name, api, "GRPC", refusal.code, perf_counter() - began)\n',
         "",
         ("test_monitoring.py::test_a_refused_prediction_counts_under_its_code_and_the_name_that_was_asked_for",),
     ),

@@ -15,7 +15,6 @@ from ferryman.model_server.core.codes import (
     FAILED_PRECONDITION,
     INTERNAL,
     INVALID_ARGUMENT,
-    NAMES,
     NOT_FOUND,
     OK,
     PERMISSION_DENIED,
@@ -24,6 +23,7 @@ from ferryman.model_server.core.codes import (
     UNIMPLEMENTED,
     UNKNOWN,
     Refusal,
+    name_of,
 )
 from ferryman.model_server.core.config import Config, Model, Policy, Unlisted, check_logging, check_transition
 from ferryman.model_server.core.load import (
@@ -49,7 +49,6 @@ __all__ = [
     "FAILED_PRECONDITION",
     "INTERNAL",
     "INVALID_ARGUMENT",
-    "NAMES",
     "NOT_FOUND",
     "OK",
     "PERMISSION_DENIED",
@@ -82,6 +81,7 @@ __all__ = [
     "flush",
     "labelled",
     "loaded",
+    "name_of",
     "nameless",
     "next_action",
     "not_found",

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from ferryman.model_server.core.codes import (
     INVALID_ARGUMENT,
-    NAMES,
     NOT_FOUND,
     OK,
     UNAVAILABLE,
     UNKNOWN,
     Refusal,
+    name_of,
 )
 from ferryman.model_server.core.state import State, Version
 
@@ -111,5 +111,5 @@ def unavailable(reached: tuple[Version, ...], noun: str) -> Refusal | None:
 
 
 def _why(version: Version) -> str:
-    cause = f" due to error: {NAMES[version.code]}: {version.message}" if version.code != OK else ""
+    cause = f" due to error: {name_of(version.code)}: {version.message}" if version.code != OK else ""
     return f"{{name: {version.model} version: {version.number}}}{cause}"

@@ -14,6 +14,11 @@ NAMES = (
 """gRPC's names of the codes from 0 on."""
 
 
+def name_of(code: int) -> str:
+    """gRPC's name of a code; TensorFlow takes all others for UNKNOWN (`absl::Status::code`)."""
+    return NAMES[code] if 0 <= code < len(NAMES) else "UNKNOWN"
+
+
 class Refusal(Exception):
     """An error as the server answers it: a gRPC status code and its text."""
 

@@ -19,10 +19,9 @@ from ferryman.model_server.core import (
     FAILED_PRECONDITION,
     INTERNAL,
     INVALID_ARGUMENT,
-    NAMES,
     Refusal,
 )
-from ferryman.model_server.metrics import REQUEST_COUNT, REQUEST_LATENCY
+from ferryman.model_server.metrics import count_request
 from ferryman.model_server.rest import calls
 from ferryman.model_server.rest.compression import unpacked
 from ferryman.model_server.rest.message import Request
@@ -160,11 +159,8 @@ def error_body(text: str) -> bytes:
 
 
 def _count(request: Request, code: int, begun: float, ended: float) -> None:
-    model = model_of(request.method, request.target)
-    if code == core.OK:
-        method = request.target.rpartition(":")[2] if request.method == "POST" else ""
-        REQUEST_LATENCY.add(model, method, "REST", of=(ended - begun) * 1e6)
-    REQUEST_COUNT.add(model, NAMES[code] if code < len(NAMES) else str(code))
+    method = request.target.rpartition(":")[2] if request.method == "POST" else ""
+    count_request(model_of(request.method, request.target), method, "REST", code, ended - begun)
 
 
 def serve_rest(servables: Servables, host: str, port: int, options: RestOptions | None = None) -> HttpServer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.core import Refusal, name_of
 from ferryman.model_server.rest.columns import column, columns
 from ferryman.model_server.rest.document import Document
 from ferryman.model_server.rest.rapidjson import members
@@ -137,7 +137,7 @@ def _add(batch: _Batch, alias: str, value: Any, where: str) -> None:
     try:
         batch.add(alias, value)
     except Refusal as error:
-        raise invalid(f"{where}{NAMES[error.code]}: {error.text}") from error
+        raise invalid(f"{where}{name_of(error.code)}: {error.text}") from error
 
 
 class _Batch:

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from ferryman.model_server.core import INTERNAL, NAMES, RESOURCE_EXHAUSTED, Refusal
+from ferryman.model_server.core import INTERNAL, RESOURCE_EXHAUSTED, Refusal
 from ferryman.serving.protocol.services import UNREADABLE
 
 log = logging.getLogger("ferryman.model_server")
@@ -50,8 +50,3 @@ def shortened(text: str) -> str:
     if len(encoded) <= LONGEST:
         return text
     return f"{encoded[:LONGEST].decode(errors='ignore')}...TRUNCATED"
-
-
-def name_of(code: int) -> str:
-    """gRPC's name of a status code."""
-    return NAMES[code] if 0 <= code < len(NAMES) else "UNKNOWN"

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from ferryman.model_server import codec, inference
 from ferryman.model_server.codec import Prediction, fill
-from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
-from ferryman.model_server.metrics import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY
-from ferryman.model_server.rpc.errors import answered, name_of, refusal_of
+from ferryman.model_server.core import INVALID_ARGUMENT, OK, Refusal
+from ferryman.model_server.metrics import RUNTIME_LATENCY, count_request
+from ferryman.model_server.rpc.errors import answered, refusal_of
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
 from ferryman.model_server.servables import Servables
 from ferryman.serving.protocol import (
@@ -109,14 +109,13 @@ def choice_of(spec: Any) -> Spec:
 
 
 def counted(api: str, request: Any, answer: Callable[[], Answer]) -> Answer:
-    """The answer, its time (of those that succeed) and its status under the metrics' names (`util.cc`)."""
+    """The answer, which is counted, as is a refusal."""
     name, began = request.model_spec.name, perf_counter()
     try:
         response = answer()
     except Exception as error:
         refusal = refusal_of(error)
-        REQUEST_COUNT.add(name, name_of(refusal.code))
+        count_request(name, api, "GRPC", refusal.code, perf_counter() - began)
         raise refusal from error
-    REQUEST_LATENCY.add(name, api, "GRPC", of=(perf_counter() - began) * MICROSECONDS)
-    REQUEST_COUNT.add(name, "OK")
+    count_request(name, api, "GRPC", OK, perf_counter() - began)
     return response
