@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ferryman.model_server.core.answers import Awaited, labelled, nameless, not_found, resolve, status, unavailable
 from ferryman.model_server.core.codes import (
+    ABORTED,
     ALREADY_EXISTS,
     CANCELLED,
     DATA_LOSS,
@@ -17,8 +18,10 @@ from ferryman.model_server.core.codes import (
     INVALID_ARGUMENT,
     NOT_FOUND,
     OK,
+    OUT_OF_RANGE,
     PERMISSION_DENIED,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     UNIMPLEMENTED,
     UNKNOWN,
@@ -42,6 +45,7 @@ from ferryman.model_server.core.reload import adopt, drop_source, reload, replac
 from ferryman.model_server.core.state import Managed, State, Status, Version, Wish
 
 __all__ = [
+    "ABORTED",
     "ALREADY_EXISTS",
     "CANCELLED",
     "DATA_LOSS",
@@ -51,8 +55,10 @@ __all__ = [
     "INVALID_ARGUMENT",
     "NOT_FOUND",
     "OK",
+    "OUT_OF_RANGE",
     "PERMISSION_DENIED",
     "RESOURCE_EXHAUSTED",
+    "UNAUTHENTICATED",
     "UNAVAILABLE",
     "UNIMPLEMENTED",
     "UNKNOWN",

@@ -13,12 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ferryman.model_server import core
 from ferryman.model_server.core import (
+    ABORTED,
+    ALREADY_EXISTS,
+    CANCELLED,
     DEADLINE_EXCEEDED,
     FAILED_PRECONDITION,
     INTERNAL,
     INVALID_ARGUMENT,
+    NOT_FOUND,
+    OK,
+    OUT_OF_RANGE,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
     Refusal,
 )
 from ferryman.model_server.metrics import count_request
@@ -34,20 +44,20 @@ from ferryman.model_server.servables import Servables
 log = logging.getLogger("ferryman.model_server")
 
 HTTP = {
-    0: 200,
-    1: 499,
-    3: 400,
-    4: 504,
-    5: 404,
-    6: 409,
-    7: 403,
-    8: 429,
-    9: 400,
-    10: 409,
-    11: 400,
-    12: 501,
-    14: 503,
-    16: 401,
+    OK: 200,
+    CANCELLED: 499,
+    INVALID_ARGUMENT: 400,
+    DEADLINE_EXCEEDED: 504,
+    NOT_FOUND: 404,
+    ALREADY_EXISTS: 409,
+    PERMISSION_DENIED: 403,
+    RESOURCE_EXHAUSTED: 429,
+    FAILED_PRECONDITION: 400,
+    ABORTED: 409,
+    OUT_OF_RANGE: 400,
+    UNIMPLEMENTED: 501,
+    UNAVAILABLE: 503,
+    UNAUTHENTICATED: 401,
 }
 """gRPC status code -> HTTP status; anything else is 500 (ToHTTPStatusCode)."""
 
@@ -113,9 +123,9 @@ class Api:
     def _answer(self, request: Request) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
         if request.method == "OPTIONS":
             allowed = _ORIGIN.search(request.headers.get("origin", ""))
-            return (core.OK if allowed else FAILED_PRECONDITION), b"", ()
+            return (OK if allowed else FAILED_PRECONDITION), b"", ()
         try:
-            return core.OK, self._called(request), JSON
+            return OK, self._called(request), JSON
         except NotNumeric as error:
             # The real server returns before it writes this error.
             return error.code, b"", JSON
