@@ -6,7 +6,6 @@ Source: model_servers/http_server.cc, model_servers/http_rest_api_handler.cc.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable
@@ -80,8 +79,8 @@ _ORIGIN = re.compile("https?://")
 class RestOptions:
     """How REST is served; the defaults are tensorflow_model_server's."""
 
-    threads: int = 0
-    """That answer requests; 0: four for each processor."""
+    threads: int
+    """That answer requests."""
 
     timeout: float = 30.0
     """Seconds after which a request is answered with DEADLINE_EXCEEDED; 0: never."""
@@ -173,15 +172,14 @@ def _count(request: Request, code: int, begun: float, ended: float) -> None:
     count_request(model_of(request.method, request.target), method, "REST", code, ended - begun)
 
 
-def serve_rest(servables: Servables, host: str, port: int, options: RestOptions | None = None) -> HttpServer:
+def serve_rest(servables: Servables, host: str, port: int, options: RestOptions) -> HttpServer:
     """A bound HTTP server, still to be started; OSError when the address cannot be bound."""
-    options = options or RestOptions()
     api = Api(servables, options)
     return serve(
         host,
         port,
         api,
-        options.threads or 4 * (os.cpu_count() or 1),
+        options.threads,
         limit=options.timeout or None,
         too_late=api.too_late,
     )
