@@ -242,31 +242,32 @@ def test_a_failed_version_is_not_tried_again_while_it_stays_wanted_even_when_it_
     never(lambda: server.states(scratch.name) != {3: "END"}, POLLED)
 
 
-@rests_on(ASPIRE, FLUSH)
-def test_a_failed_version_loads_after_a_reload_without_it_and_one_with_it(
-    server: Client, m: Model, models: Path, scratch: Path
-) -> None:
+@pytest.fixture
+def failed(server: Client, m: Model, models: Path, scratch: Path) -> Path:
+    """The folder of a model whose versions 2 and 3 are wanted: 2 serves, 3 failed, and its folder is gone since then."""
     base = put(models, scratch / "b", "2")
     server.reload(m, Model(scratch.name, base, (2, 3)))
     (base / "3").mkdir()
     server.await_states(scratch.name, {2: "AVAILABLE", 3: "END"})
     (base / "3").rmdir()
-    put(models, base, "3")
-    server.reload(m, Model(scratch.name, base, (2,)))
+    return base
+
+
+@rests_on(ASPIRE, FLUSH)
+def test_a_failed_version_loads_after_a_reload_without_it_and_one_with_it(
+    server: Client, m: Model, models: Path, scratch: Path, failed: Path
+) -> None:
+    put(models, failed, "3")
+    server.reload(m, Model(scratch.name, failed, (2,)))
     time.sleep(POLLED)
-    server.reload(m, Model(scratch.name, base, (2, 3)))
+    server.reload(m, Model(scratch.name, failed, (2, 3)))
     server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"})
 
 
 @rests_on(ASPIRE, FLUSH)
 def test_a_failed_version_whose_folder_went_away_for_a_poll_is_tried_again(
-    server: Client, m: Model, models: Path, scratch: Path
+    server: Client, models: Path, scratch: Path, failed: Path
 ) -> None:
-    base = put(models, scratch / "b", "2")
-    server.reload(m, Model(scratch.name, base, (2, 3)))
-    (base / "3").mkdir()
-    server.await_states(scratch.name, {3: "END"})
-    (base / "3").rmdir()
     time.sleep(POLLED)
-    put(models, base, "3")
+    put(models, failed, "3")
     server.await_states(scratch.name, {2: "AVAILABLE", 3: "AVAILABLE"})

@@ -13,61 +13,46 @@ CHECK = "servables/tensorflow/get_model_metadata_impl.cc:ValidateGetModelMetadat
 FILL = "servables/tensorflow/get_model_metadata_impl.cc:SavedModelGetSignatureDef"
 PRINT = "model_servers/http_rest_api_util.cc:ToJsonString"
 
-TINY = """{
-"model_spec":{
+TENSOR = """{
+    "ALIAS": {
+     "name": "ALIAS:0",
+     "dtype": "DT_FLOAT",
+     "tensor_shape": {
+      "dim": [
+       {
+        "size": "-1",
+        "name": ""
+       },
+       {
+        "size": "3",
+        "name": ""
+       }
+      ],
+      "unknown_rank": false
+     }
+    }
+   }"""
+"""The only tensor of a side of `tiny`'s signature."""
+
+TINY = f"""{{
+"model_spec":{{
  "name": "tiny",
  "version": "1",
  "signature_name": ""
-}
+}}
 ,
-"metadata": {"signature_def": {
- "signature_def": {
-  "serving_default": {
-   "inputs": {
-    "x": {
-     "name": "x:0",
-     "dtype": "DT_FLOAT",
-     "tensor_shape": {
-      "dim": [
-       {
-        "size": "-1",
-        "name": ""
-       },
-       {
-        "size": "3",
-        "name": ""
-       }
-      ],
-      "unknown_rank": false
-     }
-    }
-   },
-   "outputs": {
-    "y": {
-     "name": "y:0",
-     "dtype": "DT_FLOAT",
-     "tensor_shape": {
-      "dim": [
-       {
-        "size": "-1",
-        "name": ""
-       },
-       {
-        "size": "3",
-        "name": ""
-       }
-      ],
-      "unknown_rank": false
-     }
-    }
-   },
+"metadata": {{"signature_def": {{
+ "signature_def": {{
+  "serving_default": {{
+   "inputs": {TENSOR.replace("ALIAS", "x")},
+   "outputs": {TENSOR.replace("ALIAS", "y")},
    "method_name": "tensorflow/serving/predict",
-   "defaults": {}
-  }
- }
-}
-}
-}
+   "defaults": {{}}
+  }}
+ }}
+}}
+}}
+}}
 """
 """What protobuf >= 26 prints: fields by number, one blank a level, everything without presence."""
 
