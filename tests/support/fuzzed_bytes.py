@@ -32,6 +32,9 @@ TOKENS = (
 NUMBERS = (0, 1, 2, 127, 128, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1)
 """Where integers overflow."""
 
+LARGEST = 1 << 14
+"""Bytes of a field up to which it is repeated: four such changes in one place would otherwise be gigabytes."""
+
 Field = tuple[int, int, "bytes | int | list[Field]"]
 """(number, wire type, value): a message's fields as a tree, where bytes that read as fields are fields."""
 
@@ -171,7 +174,8 @@ def change(draw: Random, tree: list[Field]) -> None:
     elif what == 2:
         tree[at] = (draw.randint(1, 16), kind, value)
     elif what == 3:
-        tree[at] = (number, 2, written([tree[at]]) * draw.choice((1, 1, 200)))
+        inner, times = written([tree[at]]), draw.choice((1, 1, 200))
+        tree[at] = (number, 2, inner * times if len(inner) < LARGEST else inner)
     elif isinstance(value, int):
         tree[at] = (number, 0, draw.choice(NUMBERS))
     else:
