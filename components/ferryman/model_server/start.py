@@ -16,6 +16,7 @@ from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
 from ferryman.model_server.garbage import Garbage
+from ferryman.model_server.heap import few_arenas
 from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
 from ferryman.model_server.servables import Servables, Settings
@@ -25,6 +26,7 @@ from ferryman.serving.protocol import ModelServerConfig
 
 def serve(flags: Flags) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
+    few_arenas()
     Garbage().start()
     folders = Folders()
     try:
