@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from ferryman.model_server import metrics
+from ferryman.model_server import instruments, metrics
 from ferryman.model_server.core import NOT_FOUND, OK
-from ferryman.model_server.metrics import Counter, Gauge, Histogram, count_request, exponential, prometheus_text
+from ferryman.model_server.instruments import Counter, Gauge, Histogram, exponential
+from ferryman.model_server.metrics import count_request, prometheus_text
 
 
 @pytest.fixture
@@ -67,15 +68,15 @@ def test_a_request_counts_under_the_name_of_its_code_and_its_time_when_it_went_w
 def test_names_beyond_a_number_and_a_length_are_counted_together(
     alone: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "MOST", 2)
+    monkeypatch.setattr(instruments, "MOST", 2)
     counter = Counter("/requests", ("model_name", "status"))
     alone.append(counter)
-    for name in ("x" * metrics.LONGEST, "b", "c", "d", "b", "y" * (metrics.LONGEST + 1)):
+    for name in ("x" * instruments.LONGEST, "b", "c", "d", "b", "y" * (instruments.LONGEST + 1)):
         counter.add(name, "NOT_FOUND")
     assert counter.cells() == {
-        (metrics.OTHERS, "NOT_FOUND"): 3,
+        (instruments.OTHERS, "NOT_FOUND"): 3,
         ("b", "NOT_FOUND"): 2,
-        ("x" * metrics.LONGEST, "NOT_FOUND"): 1,
+        ("x" * instruments.LONGEST, "NOT_FOUND"): 1,
     }
 
 

@@ -77,10 +77,10 @@ def serialized_examples(input: Any) -> np.ndarray:
 def _single(method: Method, servable: Servable, name: str, input: Any, model: str) -> Any:
     task = task_of(method, servable, name, _found(servable, name, "No signature was found with the name: "))
     examples = serialized_examples(input)
-    began = time.perf_counter_ns()
+    began = time.perf_counter()
     values = _run(servable, [task], examples)
     if model:
-        metrics.RUNTIME_LATENCY.add(model, method.api, "TF1", of=(time.perf_counter_ns() - began) // 1000)
+        metrics.count_run(model, method.api, time.perf_counter() - began)
     return task.result(len(examples), values)
 
 

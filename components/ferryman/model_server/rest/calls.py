@@ -9,7 +9,7 @@ import time
 
 from ferryman.model_server import inference
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
-from ferryman.model_server.metrics import RUNTIME_LATENCY
+from ferryman.model_server.metrics import count_run
 from ferryman.model_server.rest import examples
 from ferryman.model_server.rest.answers import answer
 from ferryman.model_server.rest.document import Document
@@ -29,7 +29,7 @@ def predict(servables: Servables, route: Route, body: bytes) -> bytes:
         arrays, rows = inputs(document, model.signature(name), name)
         begun = time.perf_counter()
         outputs = model.run(name, arrays)
-        RUNTIME_LATENCY.add(route.shown, "Predict", "TF1", of=(time.perf_counter() - begun) * 1e6)
+        count_run(route.shown, "Predict", time.perf_counter() - begun)
     return answer(outputs, rows=rows)
 
 

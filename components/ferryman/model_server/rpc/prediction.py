@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ferryman.model_server import codec, inference
 from ferryman.model_server.codec import Prediction, fill
 from ferryman.model_server.core import INVALID_ARGUMENT, OK, Refusal
-from ferryman.model_server.metrics import RUNTIME_LATENCY, count_request
+from ferryman.model_server.metrics import count_request, count_run
 from ferryman.model_server.rpc.errors import answered, refusal_of
 from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
 from ferryman.model_server.servables import Servables
@@ -22,8 +22,6 @@ from ferryman.serving.protocol import (
 
 Answer = TypeVar("Answer")
 Spec = tuple[str, int | None, str | None]
-
-MICROSECONDS = 1e6
 
 
 class PredictionService:
@@ -45,7 +43,7 @@ class PredictionService:
         with self._servables.use(name, number, label) as (version, model):
             began = perf_counter()
             outputs = model.run(signature_name, asked.inputs, asked.output_filter)
-            RUNTIME_LATENCY.add(name, "Predict", "TF1", of=(perf_counter() - began) * MICROSECONDS)
+            count_run(name, "Predict", perf_counter() - began)
         return codec.write(name, version, signature_name, outputs, as_content=self._as_content)
 
     @answered
