@@ -104,6 +104,18 @@ def test_what_litert_says_is_logged_and_not_answered(tmp_path: Path, caplog: pyt
     assert model.run("", {"x": strings(b"a", b"b"), "place": np.array([1], np.int32)})["picked"].tolist() == [b"b"]
 
 
+def test_the_words_of_earlier_failures_are_not_kept_for_ever(tmp_path: Path) -> None:
+    model, lengths = LiteModel(joined(tmp_path)), []
+    bad = {"a": column(1, 2), "b": np.ones((2, 2), np.float32)}
+    for _ in range(301):
+        with pytest.raises(Refusal, match=r"^Failed to allocate tensors$") as caught:
+            model.run("", bad)
+        lengths.append(len(str(caught.value.__cause__)))
+    assert lengths[-1] == lengths[0]
+    assert max(lengths) <= 100 * lengths[0]
+    assert model.run("", {"a": column(1), "b": np.ones((1, 2), np.float32)})["both"].tolist() == [[1, 1, 1]]
+
+
 def test_strings_of_many_clients_run_together_and_each_gets_its_own(tmp_path: Path) -> None:
     texts(tmp_path)
     options = LoadOptions(prefer_tflite_model=True, num_tflite_pools=2, num_tflite_interpreters_per_pool=4)

@@ -22,6 +22,9 @@ log = logging.getLogger("ferryman.model_server")
 UNKNOWN_TYPES = {"float16": 10, "float64": 11, "complex128": 12, "uint64": 13, "uint32": 16, "uint16": 17}
 """LiteRT's dtypes (TfLiteType, tflite/c/common.h) that TfLiteTypeToTfType does not know."""
 
+MOST_FAILURES = 100
+"""Of an interpreter, before a new one takes its place: LiteRT 2.3 tells with each error all that came before it."""
+
 
 class LiteTensor(NamedTuple):
     """One input or output of the interpreter."""
@@ -42,27 +45,9 @@ class LiteInterpreter:
         Raises:
             Refusal: it is no model, or one that cannot be run.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._lite: Any = Interpreter(model_content=content, num_threads=1)
-            details = self._lite.get_input_details(), self._lite.get_output_details()
-        except ValueError as error:
-            # Its own words, which it does not keep apart: no flatbuffer at all, or operations that it does not know.
-            if "Flatbuffer" in str(error):
-                raise Refusal(INVALID_ARGUMENT, "Cannot build FlatBufferModel from buffer.") from error
-            raise _failed("Cannot build Interpreter from buffer.", error) from error
-        self.inputs, self.outputs = _named(details[0], "Input"), _named(details[1], "Output")
-        first = next(iter(self.inputs.values()), None)
-        self.batch = first.shape[0] if first and len(self.inputs) == 1 and first.shape else -1
-        """Rows that a model of one input was made for; -1 for others (GetModelBatchSize)."""
-        self._shapes = {tensor.number: tensor.shape for tensor in self.inputs.values()}
-        self._rows = 1
-        """That text was last made room for."""
-        if first and first.dtype == "string":
-            self._resize(first, (1,))
-        else:
-            self._allocate()
+        self._lite: Any = None
+        self._content, self._failures = content, 0
+        self._build()
 
     def run(self, feeds: Sequence[tuple[str, np.ndarray]], fetches: Sequence[tuple[str, str]]) -> dict[str, np.ndarray]:
         """Values of the fetches (alias and tensor) for the feeds (tensor and array), text as object arrays of bytes.
@@ -70,6 +55,8 @@ class LiteInterpreter:
         Raises:
             Refusal: as the real server, or where it has no answer.
         """
+        if self._failures >= MOST_FAILURES:
+            self._build()
         tensors = sorted(((self.inputs[name], array) for name, array in feeds), key=lambda feed: feed[0].number)
         for number, (name, array) in enumerate(feeds):
             prediction.check_dtype(number, array, self.inputs[name].dtype)
@@ -80,11 +67,35 @@ class LiteInterpreter:
             self._lite.invoke()
             return {alias: _values(self._lite.get_tensor(self.outputs[name].number)) for alias, name in fetches}
         except (RuntimeError, ValueError) as error:
-            raise _failed("Failed to invoke TfLite interpreter", error) from error
+            raise self._failed("Failed to invoke TfLite interpreter", error) from error
 
     def close(self) -> None:
         """Free it."""
         self._lite = None
+
+    def _build(self) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._lite = Interpreter(model_content=self._content, num_threads=1)
+            details = self._lite.get_input_details(), self._lite.get_output_details()
+        except ValueError as error:
+            # Its own words, which it does not keep apart: no flatbuffer at all, or operations that it does not know.
+            if "Flatbuffer" in str(error):
+                raise Refusal(INVALID_ARGUMENT, "Cannot build FlatBufferModel from buffer.") from error
+            raise self._failed("Cannot build Interpreter from buffer.", error) from error
+        self.inputs, self.outputs = _named(details[0], "Input"), _named(details[1], "Output")
+        first = next(iter(self.inputs.values()), None)
+        self.batch = first.shape[0] if first and len(self.inputs) == 1 and first.shape else -1
+        """Rows that a model of one input was made for; -1 for others (GetModelBatchSize)."""
+        self._shapes = {tensor.number: tensor.shape for tensor in self.inputs.values()}
+        self._failures = 0
+        self._rows = 1
+        """That text was last made room for."""
+        if first and first.dtype == "string":
+            self._resize(first, (1,))
+        else:
+            self._allocate()
 
     def _reshape(self, tensors: Sequence[tuple[LiteTensor, np.ndarray]]) -> None:
         # Those of a scalar are none.
@@ -107,7 +118,7 @@ class LiteInterpreter:
             self._lite.resize_tensor_input(tensor.number, shape)
             self._allocate()
         except (RuntimeError, ValueError) as error:
-            raise _failed(f"Failed to resize input tensor: {tensor.name}", error) from error
+            raise self._failed(f"Failed to resize input tensor: {tensor.name}", error) from error
         except Refusal:
             self._lite.resize_tensor_input(tensor.number, before)
             self._allocate()
@@ -118,7 +129,12 @@ class LiteInterpreter:
         try:
             self._lite.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise _failed("Failed to allocate tensors", error) from error
+            raise self._failed("Failed to allocate tensors", error) from error
+
+    def _failed(self, text: str, error: Exception) -> Refusal:
+        log.error("%s: %s", text, " ".join(str(error).split())[:500])
+        self._failures += 1
+        return Refusal(INTERNAL, text)
 
     def _shaped(self, tensor: LiteTensor, array: np.ndarray) -> np.ndarray:
         shape = self._shapes[tensor.number]
@@ -158,8 +174,3 @@ def _named(details: Sequence[Mapping[str, Any]], kind: str) -> dict[str, LiteTen
 def _values(value: Any) -> np.ndarray:
     array = np.asarray(value)
     return array.astype(object) if array.dtype.kind == "S" else array
-
-
-def _failed(text: str, error: Exception) -> Refusal:
-    log.error("%s: %s", text, " ".join(str(error).split())[:500])
-    return Refusal(INTERNAL, text)
