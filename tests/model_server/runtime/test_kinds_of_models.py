@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from serving_testdata import found, needs_testdata
 
 from ferryman.model_server.core import Refusal
 from ferryman.model_server.runtime.lite import LiteModel
@@ -85,13 +85,6 @@ def test_a_keras_model_answers_as_it_does_in_keras(
 
 # TensorFlow Serving's own
 
-TESTDATA = os.environ.get("FERRYMAN_SERVING_TESTDATA", "")
-
-needs_testdata = pytest.mark.skipif(
-    not TESTDATA,
-    reason="FERRYMAN_SERVING_TESTDATA names no folder like tensorflow_serving/servables/tensorflow/testdata",
-)
-
 ADDS = {
     "saved_model_half_plus_two_cpu": 2,
     "saved_model_half_plus_two_2_versions": 2,
@@ -107,7 +100,7 @@ ADDS = {
 @needs_testdata
 @pytest.mark.parametrize("name", ADDS)
 def test_half_plus_something_answers(name: str) -> None:
-    for folder in sorted((Path(TESTDATA) / name).iterdir()):
+    for folder in sorted(found(name).iterdir()):
         model = SavedModel(folder)
         answer = model.run("", {"x": np.array([[1], [2], [5]], np.float32)})["y"]
         assert answer[:, 0].tolist() == [0.5 + ADDS[name], 1 + ADDS[name], 2.5 + ADDS[name]]
@@ -115,7 +108,7 @@ def test_half_plus_something_answers(name: str) -> None:
 
 @needs_testdata
 def test_the_counter_counts_over_its_signatures() -> None:
-    model = SavedModel(Path(TESTDATA) / "saved_model_counter" / "00000123")
+    model = SavedModel(found("saved_model_counter", "00000123"))
     model.run("reset_counter", {})
     model.run("incr_counter", {})
     model.run("incr_counter_by", {"delta": np.float32(5)})
@@ -125,7 +118,7 @@ def test_the_counter_counts_over_its_signatures() -> None:
 @needs_testdata
 @pytest.mark.parametrize("name", ["saved_model_half_plus_two_tflite", "saved_model_half_plus_two_tflite_with_sigdef"])
 def test_half_plus_two_answers_by_lite(name: str) -> None:
-    model = LiteModel(Path(TESTDATA) / name / "00000123")
+    model = LiteModel(found(name, "00000123"))
     assert model.run("", {"x": np.array([[1], [5]], np.float32)})["y"].tolist() == [[2.5], [4.5]]
 
 
@@ -134,11 +127,30 @@ def test_half_plus_two_answers_by_lite(name: str) -> None:
     ("name", "code", "words"),
     [
         ("bad_half_plus_two", 12, "Session Bundle is deprecated and removed."),
+        ("../../../session_bundle/testdata/half_plus_two", 12, "Session Bundle is deprecated and removed."),
         ("saved_model_half_plus_two_gpu", 3, "Cannot assign a device for operation"),
+        ("saved_model_half_plus_two_gpu_trt", 3, "Cannot assign a device for operation"),
     ],
 )
 def test_what_the_real_server_cannot_load_here_is_refused(name: str, code: int, words: str) -> None:
     with pytest.raises(Refusal) as caught:
-        SavedModel(Path(TESTDATA) / name / "00000123")
+        SavedModel(found(name, "00000123"))
     assert caught.value.code == code
     assert words in caught.value.text
+
+
+@needs_testdata
+def test_a_matrix_is_halved_and_two_added() -> None:
+    model = SavedModel(found("..", "..", "..", "batching", "testdata", "matrix_half_plus_two", "1"))
+    matrix = np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3)
+    assert model.run("", {"x": matrix})["y"].tolist() == [[[2.5, 3, 3.5], [4, 4.5, 5], [5.5, 6, 6.5]]]
+
+
+@needs_testdata
+def test_an_operation_for_examples_that_the_package_of_litert_does_not_have_fails_the_load(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(Refusal, match=r"^Failed to allocate tensors$") as caught:
+        LiteModel(found("parse_example_tflite", "00000123"))
+    assert caught.value.code == 13
+    assert "ParseExampleV2" in caplog.text
