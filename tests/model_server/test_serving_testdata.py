@@ -14,6 +14,7 @@ from serving_testdata import found, needs_testdata
 from ferryman.model_server import settings
 from ferryman.model_server.core import Refusal
 from ferryman.model_server.flags import Flags
+from ferryman.model_server.text_files import read
 from ferryman.serving.config import ModelConfig, render
 from ferryman.serving.protocol import ModelServerConfig
 from ferryman.serving.server import ServerKind, free_port, launch
@@ -74,10 +75,10 @@ def test_values_without_rows_are_answered_without(running: Client) -> None:
 
 
 def test_its_text_files_are_read() -> None:
-    config = settings.read(str(found("good_model_config.txt")), ModelServerConfig)
+    config = read(str(found("good_model_config.txt")), ModelServerConfig)
     assert [model.name for model in config.model_config_list.config] == ["half_plus_two", "half_plus_three"]
     with pytest.raises(Refusal, match=r"^Invalid protobuf file: "):
-        settings.read(str(found("bad_model_config.txt")), ModelServerConfig)
+        read(str(found("bad_model_config.txt")), ModelServerConfig)
     batching = settings.batching(
         Flags(enable_batching=True, batching_parameters_file=str(found("batching_config.txt")))
     )

@@ -1,9 +1,7 @@
-"""Flags that go together, and the files that they name, whatever is in them."""
+"""Flags that go together, and the files that they name."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,68 +9,13 @@ import pytest
 from ferryman.model_server import settings
 from ferryman.model_server.core import Refusal, name_of
 from ferryman.model_server.flags import Flags
-from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, SSLConfig
+from ferryman.serving.protocol import BatchingParameters, SSLConfig
 
 
 def refused(call: object, *arguments: object) -> tuple[str, str]:
     with pytest.raises(Refusal) as caught:
         call(*arguments)  # type: ignore[operator]
     return name_of(caught.value.code), caught.value.text
-
-
-def test_a_file_is_read_with_comments_umlauts_and_any_order(tmp_path: Path) -> None:
-    file = tmp_path / "Küche und Bad.config"
-    file.write_text("# ours\nmodel_config_list { config { base_path: '/Größe' name: \"m\" } }", encoding="utf-8")
-    (model,) = settings.read(str(file), ModelServerConfig).model_config_list.config
-    assert (model.name, model.base_path) == ("m", "/Größe")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"model_config_list { config { name: 'm' base: 'x' } }",
-        b"model_config_list {",
-        b"model_config_list { config { name: 'm' name: 'n' } }",
-        b"model_config_list { config { version_labels { key: 'x' value: 99999999999999999999 } } }",
-        b"custom_model_config { [type.googleapis.com/none.Such] { } }",
-        b"\xff\xfe\x00",
-        b"\0" * 5000,
-        b"model_config_list " + b"{ config " * 20000,
-        b"{" * 100000,
-        b"'" + b"x" * 1_000_000,
-        b"\x7fELF\x02\x01\x01",
-        os.urandom(4096),
-    ],
-    ids=range(12),
-)
-def test_a_file_that_is_no_such_message_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "models.config"
-    file.write_bytes(content)
-    told = refused(settings.read, str(file), ModelServerConfig)
-    assert told == ("INVALID_ARGUMENT", f"Invalid protobuf file: '{file}'")
-
-
-def test_a_file_that_cannot_be_read_says_so_as_the_system_does(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    os.mkfifo(tmp_path / "pipe")
-    told = {
-        name: refused(settings.contents, str(tmp_path / name))
-        for name in ("none", "empty", "pipe", "", "empty/inside", "x" * 300)
-    }
-    assert told["none"] == ("NOT_FOUND", f"{tmp_path}/none; No such file or directory")
-    assert told["empty"] == ("INVALID_ARGUMENT", f"{tmp_path}/empty; Invalid argument")
-    assert told["pipe"] == ("INVALID_ARGUMENT", f"{tmp_path}/pipe; Invalid argument")
-    assert told[""] == ("NOT_FOUND", f"{tmp_path}; No such device")
-    assert told["empty/inside"] == ("FAILED_PRECONDITION", f"{tmp_path}/empty/inside; Not a directory")
-    assert told["x" * 300][0] == "INVALID_ARGUMENT"
-    assert refused(settings.contents, "a\0b")[0] == "NOT_FOUND"
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() == 0, reason="root reads everything")
-def test_a_file_of_somebody_else_is_denied(tmp_path: Path) -> None:
-    (tmp_path / "theirs").write_text("x")
-    (tmp_path / "theirs").chmod(0)
-    assert refused(settings.contents, str(tmp_path / "theirs"))[0] == "PERMISSION_DENIED"
 
 
 def test_one_model_comes_from_its_two_flags_and_a_file_goes_before(tmp_path: Path) -> None:
@@ -108,6 +51,16 @@ def test_a_platform_config_takes_the_place_of_batching_and_of_the_sessions_flags
     )
     settings.check_parallelism(Flags(platform_config_file="x", **threads))
     assert refused(settings.check_parallelism, Flags(**threads))[0] == "INVALID_ARGUMENT"
+
+
+def test_a_sessions_config_comes_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "session"
+    file.write_text("allow_soft_placement: true")
+    assert settings.session_config(Flags()) is None
+    assert settings.session_config(Flags(tensorflow_session_config_file=str(file))).allow_soft_placement
+    file.write_text("nonsense: 1")
+    told = refused(settings.session_config, Flags(tensorflow_session_config_file=str(file)))
+    assert told == ("INVALID_ARGUMENT", f"Invalid protobuf file: '{file}'")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.servable import Servable
+from ferryman.model_server.text_files import read
+from ferryman.serving.protocol import BatchingParameters
 
 if TYPE_CHECKING:
     from ferryman.model_server.runtime.batches import Scheduler
@@ -56,8 +57,8 @@ class LoadOptions:
     inter_op_parallelism: int = 0
     """Operations of a request at the same time; 0 runs them in the request's own thread."""
 
-    session_config: str = ""
-    """A ConfigProto as text, from --tensorflow_session_config_file."""
+    session_config: Any = None
+    """The sessions' ConfigProto but for the threads; None for an empty one."""
 
 
 def loader(options: LoadOptions) -> Callable[[Path], Servable]:
@@ -74,8 +75,8 @@ class _Loader:
         self._options = options
         self._tags = tuple(options.saved_model_tags.split(","))
         self._scheduler: Scheduler | None = None
-        # With the first model, where nothing in it can be wrong: it imports TensorFlow.
-        self._config: Any = session_config(options) if options.session_config else None
+        # With the first model: it imports TensorFlow.
+        self._config: Any = None
         if options.batching is not None:
             self._scheduler = _scheduler(options.batching)
 
@@ -141,34 +142,17 @@ class _Loader:
 
 def own_batching(folder: Path) -> Any:
     """The version's own BatchingParameters; None without. Refusal when the file is none."""
-    from google.protobuf import text_format
-
-    from ferryman.serving.protocol import BatchingParameters
-
     path = folder / BATCHING_FILE
-    if not path.exists():
-        return None
-    try:
-        return text_format.Parse(path.read_text("utf-8"), BatchingParameters())
-    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(INVALID_ARGUMENT, f"Invalid protobuf file: '{path}'") from error
+    return read(str(path), BatchingParameters) if path.exists() else None
 
 
 def session_config(options: LoadOptions) -> Any:
-    """The sessions' ConfigProto (model_servers/server.cc): the flags overwrite the file's threads.
-
-    Raises:
-        Refusal: the text is none.
-    """
-    from google.protobuf import text_format
+    """The sessions' ConfigProto (model_servers/server.cc): the flags overwrite the file's threads."""
     from tensorflow.core.protobuf import config_pb2
 
     config = config_pb2.ConfigProto()
-    try:
-        text_format.Parse(options.session_config, config)
-    except (text_format.ParseError, RecursionError) as error:
-        text = f"tensorflow_session_config_file is no ConfigProto: {' '.join(str(error).split())[:500]}"
-        raise Refusal(INVALID_ARGUMENT, text) from error
+    if options.session_config is not None:
+        config.CopyFrom(options.session_config)
     config.intra_op_parallelism_threads = options.intra_op_parallelism
     config.inter_op_parallelism_threads = options.inter_op_parallelism
     return config

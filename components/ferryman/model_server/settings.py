@@ -1,24 +1,17 @@
-"""Which flags go together, and the files that flags name: protobuf's text, written by hand and by machines.
+"""Which flags go together, and what the files hold that flags name.
 
 Source of the order, the codes and the texts: tensorflow_serving/model_servers/server.cc (2.21), Server::BuildAndStart.
 """
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
-import stat
-from pathlib import Path
 from typing import Any
 
 from ferryman.model_server import metrics
-from ferryman.model_server.core import INVALID_ARGUMENT, NOT_FOUND, Refusal
-from ferryman.model_server.file_errors import refused
+from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.flags import Flags
+from ferryman.model_server.text_files import contents, read
 from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, MonitoringConfig, SSLConfig
-
-log = logging.getLogger("ferryman.model_server")
 
 
 def check(flags: Flags) -> None:
@@ -72,6 +65,15 @@ def batching(flags: Flags) -> Any:
     return None
 
 
+def session_config(flags: Flags) -> Any:
+    """The ConfigProto of all sessions; None without. Refusal when the file cannot be read."""
+    if not flags.tensorflow_session_config_file:
+        return None
+    from tensorflow.core.protobuf import config_pb2
+
+    return read(flags.tensorflow_session_config_file, config_pb2.ConfigProto)
+
+
 def check_parallelism(flags: Flags) -> None:
     """Refuse a session's threads that are given both as one number and as two."""
     numbers = (
@@ -104,39 +106,6 @@ def metrics_path(flags: Flags) -> str | None:
         return None
     prometheus = read(flags.monitoring_config_file, MonitoringConfig).prometheus_config
     return (prometheus.path or metrics.PATH) if prometheus.enable else None
-
-
-def read(path: str, message: Any) -> Any:
-    """The `message` (its class) that a file holds as text.
-
-    Raises:
-        Refusal: as `util/proto_util.h:ParseProtoTextFile`; what is wrong in the file is logged.
-    """
-    from google.protobuf import text_format
-
-    content, parsed = contents(path), message()
-    try:
-        text_format.Parse(content.decode(), parsed)
-    except (text_format.ParseError, ValueError, RecursionError) as error:
-        log.error("%s is no %s: %s", path, message.DESCRIPTOR.name, " ".join(str(error).split())[:500])
-        raise Refusal(INVALID_ARGUMENT, f"Invalid protobuf file: '{path}'") from error
-    return parsed
-
-
-def contents(path: str) -> bytes:
-    """What is in a file. Refusal when it cannot be read, or mapped: the real server maps it, which an empty one resists."""
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-        if not found.st_size:
-            # A pipe, too, which would keep us waiting.
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        return Path(path).read_bytes()
-    except ValueError as error:
-        raise Refusal(NOT_FOUND, f"{path!r}; {error}") from error
-    except OSError as error:
-        raise refused(error, path) from error
 
 
 def _refuse(text: str) -> None:

@@ -21,6 +21,7 @@ from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
 from ferryman.model_server.servables import Servables, Settings
 from ferryman.model_server.tasks import Checks
+from ferryman.model_server.text_files import read
 from ferryman.serving.protocol import ModelServerConfig
 
 
@@ -62,7 +63,6 @@ def _servables(flags: Flags, folders: Folders) -> Servables:
 
     settings.check_parallelism(flags)
     intra_op, inter_op = settings.parallelism(flags)
-    config = flags.tensorflow_session_config_file
     Checks.method_names = flags.enable_signature_method_name_check
     options = LoadOptions(
         saved_model_tags=flags.saved_model_tags,
@@ -75,7 +75,7 @@ def _servables(flags: Flags, folders: Folders) -> Servables:
         enable_per_model_batching_parameters=flags.enable_per_model_batching_parameters,
         intra_op_parallelism=intra_op,
         inter_op_parallelism=inter_op,
-        session_config=settings.contents(config).decode("utf-8", "replace") if config else "",
+        session_config=settings.session_config(flags),
     )
     chosen = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),
@@ -95,7 +95,7 @@ def _poll_seconds(flags: Flags) -> int:
 def _read_again(path: Path) -> Config:
     """The config of a file that is looked at again; ValueError when it cannot be read."""
     try:
-        return config_of(settings.read(str(path), ModelServerConfig))
+        return config_of(read(str(path), ModelServerConfig))
     except Refusal as error:
         raise ValueError(error.text) from error
 
