@@ -210,6 +210,20 @@ def test_without_a_graph_the_folder_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_graph_in_chunks_is_not_found_as_in_the_original_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "saved_model.cpb").write_bytes(b"chunks")
+    with pytest.raises(Refusal) as caught:
+        SavedModel(tmp_path)
+    assert (caught.value.code, caught.value.text) == (
+        NOT_FOUND,
+        f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {tmp_path}. Check that the directory "
+        "exists and that you have the right permissions for accessing it.",
+    )
+    assert "saved with experimental_image_format=True" in caplog.text
+
+
 def test_a_damaged_graph_is_data_loss_and_is_counted(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"\xff no graph")
     assert refused(lambda: SavedModel(tmp_path)) == (15, f"Can't parse {tmp_path}/saved_model.pb as binary proto")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from ferryman.model_server.file_errors import refused
 from ferryman.model_server.runtime import dtypes
 from ferryman.model_server.runtime.servable import Signature, TensorInfo
 from ferryman.serving.protocol import SignatureDefMap
+
+log = logging.getLogger("ferryman.model_server")
+
+CHUNKED = "saved_model.cpb"
 
 INIT_OP = "__saved_model_init_op"
 
@@ -134,6 +139,13 @@ def _read(folder: Path) -> Any:
 
 
 def _absent(folder: Path) -> str:
+    if (folder / CHUNKED).exists():
+        # It passes for a SavedModel (loader.cc, MaybeSavedModelDirectory) that nothing outside Google reads (reader.cc).
+        log.error("%s: %s was saved with experimental_image_format=True; save it without", folder, CHUNKED)
+        return (
+            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}. Check that the directory "
+            "exists and that you have the right permissions for accessing it."
+        )
     return (
         "Specified file path does not appear to contain a SavedModel bundle (should have a file called `saved_model.pb`)\n"
         f"Specified file path: {folder}"
