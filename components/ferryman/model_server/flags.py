@@ -95,6 +95,9 @@ class Flags:
     tensorflow_intra_op_parallelism: int = flag(0, INFERENCE, "threads in one operation", bits=64)
     tensorflow_inter_op_parallelism: int = flag(0, INFERENCE, "operations at the same time", bits=64)
     tensorflow_session_config_file: str = flag("", INFERENCE, "text ConfigProto of the sessions")
+    mixed_precision: str = flag(
+        "", INFERENCE, "bfloat16: compute a graph's large operations in it, on processors that can"
+    )
     enable_signature_method_name_check: bool = flag(
         False, INFERENCE, "Classify and Regress want signatures of their own method_name"
     )
@@ -123,5 +126,4 @@ class Flags:
     xla_gpu_compilation_enabled: bool = flag(False, OTHER, "XLA on processors and GPUs", effect=False)
     enable_profiler: bool = flag(True, OTHER, "the profiler's gRPC service", effect=False)
     thread_pool_factory_config_file: str = flag("", OTHER, "text ThreadPoolFactoryConfig", effect=False)
-    mixed_precision: str = flag("", OTHER, "lower precision in a model's operations", effect=False)
     skip_initialize_tpu: bool = flag(False, OTHER, "leave TPUs alone", effect=False)

@@ -60,6 +60,9 @@ class LoadOptions:
     session_config: Any = None
     """The sessions' ConfigProto but for the threads; None for an empty one."""
 
+    mixed_precision: str = ""
+    """`bfloat16` lets TensorFlow compute a graph's large operations in it."""
+
 
 def loader(options: LoadOptions) -> Callable[[Path], Servable]:
     """What loads the version in a folder; it raises Refusal with the server's words when it cannot be loaded.
@@ -150,11 +153,14 @@ def session_config(options: LoadOptions) -> Any:
     """The sessions' ConfigProto (model_servers/server.cc): the flags overwrite the file's threads."""
     from tensorflow.core.protobuf import config_pb2
 
+    from ferryman.model_server.runtime.session_options import set_precision
+
     config = config_pb2.ConfigProto()
     if options.session_config is not None:
         config.CopyFrom(options.session_config)
     config.intra_op_parallelism_threads = options.intra_op_parallelism
     config.inter_op_parallelism_threads = options.inter_op_parallelism
+    set_precision(config, options.mixed_precision)
     return config
 
 

@@ -76,6 +76,7 @@ def _servables(flags: Flags, folders: Folders) -> Servables:
         intra_op_parallelism=intra_op,
         inter_op_parallelism=inter_op,
         session_config=settings.session_config(flags),
+        mixed_precision=flags.mixed_precision,
     )
     chosen = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),

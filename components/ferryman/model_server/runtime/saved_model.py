@@ -16,6 +16,7 @@ from ferryman.model_server.runtime import bundle, dtypes, prediction
 from ferryman.model_server.runtime.enclosure import check_assets, check_links
 from ferryman.model_server.runtime.servable import Signature
 from ferryman.model_server.runtime.session import Call, Session
+from ferryman.model_server.runtime.session_options import config_of
 
 TAG = "serve"
 
@@ -137,7 +138,7 @@ def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapp
     assets = bundle.assets(meta_graph)
     check_assets(folder, (name for _, name in assets))
     inputs = [tensor.name for signature in meta_graph.signature_def.values() for tensor in signature.inputs.values()]
-    session = Session(meta_graph.graph_def, config, inputs)
+    session = Session(meta_graph.graph_def, config_of(folder, config), inputs)
     paths = {tensor: f"{folder}/assets/{name.lstrip('/')}" for tensor, name in assets}
     _restore(session, folder, meta_graph.saver_def, paths)
     restored = time.perf_counter()
