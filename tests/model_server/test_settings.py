@@ -40,16 +40,10 @@ def test_batching_has_a_pool_of_its_own_unless_its_file_names_one(tmp_path: Path
     assert not read.HasField("thread_pool_name")
 
 
-def test_a_platform_config_takes_the_place_of_batching_and_of_the_sessions_flags(tmp_path: Path) -> None:
-    file = tmp_path / "platforms"
-    more = {"enable_batching": True, "batching_parameters_file": "/none"}
-    assert refused(settings.batching, Flags(platform_config_file=str(file), **more))[0] == "NOT_FOUND"
-    file.write_text("platform_configs {}")
-    assert settings.batching(Flags(platform_config_file=str(file), **more)) is None
+def test_a_sessions_threads_are_given_as_one_number_or_as_two() -> None:
     threads = dict.fromkeys(
         ("tensorflow_session_parallelism", "tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"), 1
     )
-    settings.check_parallelism(Flags(platform_config_file="x", **threads))
     assert refused(settings.check_parallelism, Flags(**threads))[0] == "INVALID_ARGUMENT"
 
 

@@ -198,11 +198,21 @@ def test_flags_that_contradict_each_other_are_refused_in_the_real_servers_words(
     said_and_failed(start(*flags), f"INVALID_ARGUMENT: {text}")
 
 
-def test_batching_parameters_that_cannot_be_read_are_refused_before_a_model_loads(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--enable_batching", "--batching_parameters_file={file}"],
+        ["--tensorflow_session_config_file={file}"],
+        ["--platform_config_file={file}"],
+    ],
+)
+def test_files_about_loading_that_cannot_be_read_are_refused_before_a_model_loads(
+    start: Start, tmp_path: Path, flags: list[str]
+) -> None:
     file = tmp_path / "batching"
     file.write_bytes(b"max_batch_size { value: \xff }")
-    flags = ["--model_base_path=/none", "--enable_batching", f"--batching_parameters_file={file}"]
-    said_and_failed(start(*flags), f"INVALID_ARGUMENT: Invalid protobuf file: '{file}'")
+    given = [flag.format(file=file) for flag in flags]
+    said_and_failed(start("--model_base_path=/none", *given), f"INVALID_ARGUMENT: Invalid protobuf file: '{file}'")
 
 
 def test_a_metrics_file_that_cannot_be_read_ends_the_start_only_where_there_is_rest(

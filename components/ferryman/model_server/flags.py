@@ -78,6 +78,12 @@ class Flags:
     saved_model_tags: str = flag("serve", MODELS, "tags of the graph to load from a SavedModel, separated by commas")
     prefer_tflite_model: bool = flag(False, MODELS, "serve model.tflite of a version's folder where there is one")
 
+    platform_config_file: str = flag(
+        "",
+        LOADING,
+        "text PlatformConfigMap: how the platform tensorflow loads, in the place of the flags of batching, of "
+        "TensorFlow's sessions, of warm-up, of tags and of LiteRT",
+    )
     num_load_threads: int = flag(0, LOADING, "threads that load; with 0 a load that fails keeps all others waiting")
     num_unload_threads: int = flag(0, LOADING, "threads that unload; with 0 the one that also loads")
     max_num_load_retries: int = flag(5, LOADING, "how often a load that failed is tried again")
@@ -119,7 +125,6 @@ class Flags:
         False, OTHER, "Google's ALTS in the place of TLS: refused here, never passed over"
     )
     flush_filesystem_caches: bool = flag(True, OTHER, "drop files from the system's cache after loads", effect=False)
-    platform_config_file: str = flag("", OTHER, "text PlatformConfigMap", effect=False)
     per_process_gpu_memory_fraction: float = flag(0.0, OTHER, "share of a GPU's memory", effect=False)
     remove_unused_fields_from_bundle_metagraph: bool = flag(True, OTHER, "a saving of memory", effect=False)
     xla_cpu_compilation_enabled: bool = flag(False, OTHER, "XLA on processors", effect=False)

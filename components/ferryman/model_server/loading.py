@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferryman.model_server.core import UNIMPLEMENTED, Refusal
 from ferryman.model_server.runtime.servable import Servable
 from ferryman.model_server.text_files import read
 from ferryman.serving.protocol import BatchingParameters
@@ -63,6 +64,9 @@ class LoadOptions:
     mixed_precision: str = ""
     """`bfloat16` lets TensorFlow compute a graph's large operations in it."""
 
+    enable_saved_model_config: bool = False
+    """What the original knows by name alone: it then loads no SavedModel."""
+
 
 def loader(options: LoadOptions) -> Callable[[Path], Servable]:
     """What loads the version in a folder; it raises Refusal with the server's words when it cannot be loaded.
@@ -106,6 +110,9 @@ class _Loader:
     def _saved_model(self, folder: Path) -> Servable:
         from ferryman.model_server.runtime.saved_model import SavedModel
 
+        if self._options.enable_saved_model_config:
+            # session_bundle/oss/session_bundle_util.cc, LoadSessionBundleOrSavedModelBundle
+            raise Refusal(UNIMPLEMENTED, "Saved model config functionality is not implemented.")
         if self._config is None:
             self._config = session_config(self._options)
         return SavedModel(folder, self._tags, self._config)

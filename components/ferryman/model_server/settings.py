@@ -10,7 +10,7 @@ from typing import Any
 from ferryman.model_server import metrics
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 from ferryman.model_server.flags import Flags
-from ferryman.model_server.text_files import contents, read
+from ferryman.model_server.text_files import read
 from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, MonitoringConfig, SSLConfig
 
 
@@ -48,10 +48,6 @@ def configured(flags: Flags) -> Any:
 
 def batching(flags: Flags) -> Any:
     """The BatchingParameters for all models; None without batching. Refusal when the file cannot be read."""
-    if flags.platform_config_file:
-        # It takes the place of this flag and of those of the session; what it says has no effect here.
-        contents(flags.platform_config_file)
-        return None
     if flags.enable_batching and flags.batching_parameters_file:
         return read(flags.batching_parameters_file, BatchingParameters)
     if flags.enable_batching:
@@ -80,7 +76,7 @@ def check_parallelism(flags: Flags) -> None:
         *(flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism),
         flags.tensorflow_session_parallelism,
     )
-    if not flags.platform_config_file and all(number > 0 for number in numbers):
+    if all(number > 0 for number in numbers):
         _refuse(
             "Either configure server_options.tensorflow_session_parallelism or "
             "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) separately. "

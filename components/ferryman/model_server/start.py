@@ -59,25 +59,11 @@ def serve(flags: Flags) -> int:
 
 def _servables(flags: Flags, folders: Folders) -> Servables:
     """What will hold the models; nothing is loaded yet."""
-    from ferryman.model_server.loading import LoadOptions, loader
+    from ferryman.model_server.load_options import load_options
+    from ferryman.model_server.loading import loader
 
-    settings.check_parallelism(flags)
-    intra_op, inter_op = settings.parallelism(flags)
+    options = load_options(flags)
     Checks.method_names = flags.enable_signature_method_name_check
-    options = LoadOptions(
-        saved_model_tags=flags.saved_model_tags,
-        enable_model_warmup=flags.enable_model_warmup,
-        num_request_iterations_for_warmup=flags.num_request_iterations_for_warmup,
-        prefer_tflite_model=flags.prefer_tflite_model,
-        num_tflite_pools=flags.num_tflite_pools,
-        num_tflite_interpreters_per_pool=flags.num_tflite_interpreters_per_pool,
-        batching=settings.batching(flags),
-        enable_per_model_batching_parameters=flags.enable_per_model_batching_parameters,
-        intra_op_parallelism=intra_op,
-        inter_op_parallelism=inter_op,
-        session_config=settings.session_config(flags),
-        mixed_precision=flags.mixed_precision,
-    )
     chosen = Settings(
         poll_seconds=float(flags.file_system_poll_wait_seconds),
         load_threads=flags.num_load_threads,

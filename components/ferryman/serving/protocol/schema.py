@@ -7,7 +7,7 @@ What is read is what our files need of the language: one statement a line; scala
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,19 +31,29 @@ class Scope(NamedTuple):
     oneof: int | None = None
 
 
-def load(*paths: Path, changed: Callable[[Any], None] = lambda file: None) -> Any:
+def load(*paths: Path, changed: Callable[[Any], None] = lambda file: None, known: Iterable[Any] = ()) -> Any:
     """A pool with what `.proto` files say, each named after those that it imports; `changed` may alter a file first.
 
-    It is private: the real messages of the same names, which know more fields, live beside it in the default pool.
+    `known` are descriptors of other files that they import. The pool is private: the real messages of the same names,
+    which know more fields, live beside it in the default pool.
     """
-    pool = DescriptorPool()
-    for module in WELL_KNOWN:
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    pool, added = DescriptorPool(), set[str]()
+    for descriptor in (*(module.DESCRIPTOR for module in WELL_KNOWN), *known):
+        _add(pool, descriptor, added)
     for path in paths:
         file = read(path.name, path.read_text(encoding="utf-8"))
         changed(file)
         pool.AddSerializedFile(file.SerializeToString())
     return pool
+
+
+def _add(pool: Any, descriptor: Any, added: set[str]) -> None:
+    """Add a file and, before it, all that it imports."""
+    if descriptor.name not in added:
+        added.add(descriptor.name)
+        for imported in descriptor.dependencies:
+            _add(pool, imported, added)
+        pool.AddSerializedFile(descriptor.serialized_pb)
 
 
 def read(name: str, text: str) -> Any:
