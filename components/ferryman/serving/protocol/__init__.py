@@ -7,7 +7,6 @@ texts are the same; the real messages can be loaded beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ferryman.serving.protocol.schema import load
 
-FILES = ("error.proto", "tensorflow.proto", "serving.proto", "settings.proto")
-
-POOL = load(*(Path(__file__).with_name(name) for name in FILES))
-
-
-def _classes(messages: Mapping[str, Any]) -> Iterator[Any]:
-    for descriptor in messages.values():
-        yield GetMessageClass(descriptor)
-        yield from _classes(descriptor.nested_types_by_name)
-
-
-CLASSES = tuple(found for name in FILES for found in _classes(POOL.FindFileByName(name).message_types_by_name))
-"""Of all messages, for ever. Protobuf 6.33 makes the class of a message inside another one when somebody looks at it, and
-Python's collector takes it away again, while other threads look at the next."""
+POOL = load(
+    *(Path(__file__).with_name(name) for name in ("error.proto", "tensorflow.proto", "serving.proto", "settings.proto"))
+)
 
 
 def _message(name: str) -> Any:

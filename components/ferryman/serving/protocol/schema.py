@@ -7,13 +7,14 @@ What is read is what our files need of the language: one statement a line; scala
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from google.protobuf import any_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 WELL_KNOWN = (any_pb2, wrappers_pb2)
 """Protobuf's own messages that a file may import."""
@@ -44,7 +45,22 @@ def load(*paths: Path, changed: Callable[[Any], None] = lambda file: None, known
         file = read(path.name, path.read_text(encoding="utf-8"))
         changed(file)
         pool.AddSerializedFile(file.SerializeToString())
+        added.add(file.name)
+    for name in added:
+        _kept.extend(_classes(pool.FindFileByName(name).message_types_by_name))
     return pool
+
+
+_kept: list[Any] = []
+"""The classes of all messages of all pools, for ever. Protobuf 6.33 makes a class when somebody first looks at such a
+message, inside another one for example, and Python's collector takes it away again: a server in which another thread looked
+at it just then has crashed (segmentation fault in `PyUpb_Descriptor_GetDef`)."""
+
+
+def _classes(messages: Mapping[str, Any]) -> Iterator[Any]:
+    for descriptor in messages.values():
+        yield GetMessageClass(descriptor)
+        yield from _classes(descriptor.nested_types_by_name)
 
 
 def _add(pool: Any, descriptor: Any, added: set[str]) -> None:
