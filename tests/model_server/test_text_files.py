@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from ferryman.model_server import text_files
-from ferryman.model_server.core import NAMES, Refusal
+from ferryman.model_server.core import Refusal, name_of
 from ferryman.serving.protocol import ModelServerConfig
 
 
 def refused(call: object, *arguments: object) -> tuple[str, str]:
     with pytest.raises(Refusal) as caught:
         call(*arguments)  # type: ignore[operator]
-    return NAMES[caught.value.code], caught.value.text
+    return name_of(caught.value.code), caught.value.text
 
 
 def test_a_file_is_read_with_comments_umlauts_and_any_order(tmp_path: Path) -> None:
