@@ -14,6 +14,7 @@ from ferryman.model_server import metrics
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, UNAVAILABLE, Refusal
 from ferryman.model_server.runtime import bundle, dtypes, prediction
 from ferryman.model_server.runtime.enclosure import check_assets, check_links
+from ferryman.model_server.runtime.enough_dimensions import check_dimensions, shapes_to_keep
 from ferryman.model_server.runtime.servable import Signature
 from ferryman.model_server.runtime.session import Call, Session
 from ferryman.model_server.runtime.session_options import config_of
@@ -118,6 +119,8 @@ class _Prepared:
         # Two aliases may name one tensor, which can be fetched once.
         tensors = list(dict.fromkeys(fetches.values()))
         self._fetches = [(name, tensors.index(tensor)) for name, tensor in fetches.items()]
+        shapes = session.shapes_to_keep
+        self._shapes = {name: shapes[tensor] for name, tensor in ordered if tensor in shapes}
         self._call: Call = session.callable([tensor for _, tensor in ordered], tensors)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -126,6 +129,7 @@ class _Prepared:
         for number, (_, dtype) in enumerate(self._feeds):
             if arrays[number].dtype != dtype:
                 prediction.check_dtype(number, arrays[number], self._dtypes[number])
+        check_dimensions(inputs, self._shapes)
         values = self._call(arrays)
         return {name: _array(values[place]) for name, place in self._fetches}
 
@@ -139,6 +143,7 @@ def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapp
     check_assets(folder, (name for _, name in assets))
     inputs = [tensor.name for signature in meta_graph.signature_def.values() for tensor in signature.inputs.values()]
     session = Session(meta_graph.graph_def, config_of(folder, config), inputs)
+    session.shapes_to_keep = shapes_to_keep(meta_graph.graph_def, meta_graph.signature_def.values())
     paths = {tensor: f"{folder}/assets/{name.lstrip('/')}" for tensor, name in assets}
     _restore(session, folder, meta_graph.saver_def, paths)
     restored = time.perf_counter()
