@@ -18,6 +18,17 @@ def refused(call: object, *arguments: object) -> tuple[str, str]:
     return name_of(caught.value.code), caught.value.text
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 80000])
+def test_a_number_that_is_no_port_is_refused_by_name(port: int) -> None:
+    settings.check(Flags(model_base_path="/m", port=65535, rest_api_port=1))
+    for name in ("port", "rest_api_port"):
+        told = refused(settings.check, Flags(model_base_path="/m", **{name: port}))  # type: ignore[arg-type]
+        assert told == (
+            "INVALID_ARGUMENT",
+            f"--{name}: received {port}, expected a port from 1 to 65535, or 0 for none",
+        )
+
+
 def test_one_model_comes_from_its_two_flags_and_a_file_goes_before(tmp_path: Path) -> None:
     (model,) = settings.configured(Flags(model_base_path="/m", model_name="n")).model_config_list.config
     assert (model.name, model.base_path, model.model_platform) == ("n", "/m", "tensorflow")

@@ -16,6 +16,10 @@ from ferryman.serving.protocol import BatchingParameters, ModelServerConfig, Mon
 
 def check(flags: Flags) -> None:
     """Refuse flags that contradict each other."""
+    for name, port in (("port", flags.port), ("rest_api_port", flags.rest_api_port)):
+        # The C library takes it modulo 65536, which gRPC listens at without a word.
+        if not 0 <= port < 65536:
+            _refuse(f"--{name}: received {port}, expected a port from 1 to 65535, or 0 for none")
     if not flags.port and not flags.grpc_socket_path:
         _refuse("At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.")
     if flags.use_alts_credentials and flags.ssl_config_file:
