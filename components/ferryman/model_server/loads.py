@@ -69,6 +69,8 @@ class Loads:
         if not self._reserve(action):
             return
         self._host.step(lambda state: core.begin(state, action))
+        # TensorFlow takes seconds, of which the first model's are the longest.
+        log.info("Loading servable version {name: %(model)s version: %(version)d}", _named(action))
         if not self._attempts(action):
             return
         held = self._host.state.held(action.model, action.number)
