@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from starting import HOST, Start, awaited, said
+from starting import HOST, Start, awaited, broken, configured, said
 
 from ferryman.serving.server import free_port
 
@@ -21,6 +21,22 @@ def test_it_says_where_it_listens_in_the_words_that_scripts_wait_for(
     awaited(process, f"Running gRPC ModelServer at UNIX socket {tmp_path}/s ...")
     awaited(process, f"Exporting HTTP/REST API at:localhost:{rest} ...")
     awaited(process, "No models are configured")
+
+
+def test_it_says_that_a_version_loads_before_it_has_loaded(start: Start, models: Path) -> None:
+    process = start("--model_name=m", f"--model_base_path={models / 'm'}", f"--port={free_port(HOST)}")
+    loading = awaited(process, "servable version {name: m version: ")
+    assert "INFO Loading servable version {name: m version: " in loading
+    awaited(process, "Successfully loaded")
+
+
+def test_labels_in_the_start_up_file_are_told_which_flag_they_need(start: Start, tmp_path: Path) -> None:
+    flag = "--allow_version_labels_for_unavailable_models"
+    file = configured(tmp_path, broken(tmp_path, stable=4))
+    hint = f"the labels of m need {flag}\n"
+    assert hint in start(file, f"--port={free_port(HOST)}").communicate(timeout=60)[1]
+    flags = (flag, "--max_num_load_retries=0", f"--port={free_port(HOST)}")
+    assert hint not in start(file, *flags).communicate(timeout=60)[1]
 
 
 def test_its_log_is_json_where_that_is_asked_for(start: Start, nothing: str) -> None:

@@ -73,7 +73,7 @@ class Flags:
         1, MODELS, "look for new versions so often; 0 looks once, after which no reload ends; negative never looks"
     )
     allow_version_labels_for_unavailable_models: bool = flag(
-        False, MODELS, "a new label may name a version that is not available yet, as in a start-up file"
+        False, MODELS, "a new label may name a version that is not available yet; labels in the file of a start need it"
     )
     saved_model_tags: str = flag("serve", MODELS, "tags of the graph to load from a SavedModel, separated by commas")
     prefer_tflite_model: bool = flag(False, MODELS, "serve model.tflite of a version's folder where there is one")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferryman.model_server import settings
 from ferryman.model_server.config_file import ConfigFile, config_of
-from ferryman.model_server.core import INVALID_ARGUMENT, Config, Refusal, name_of
+from ferryman.model_server.core import INVALID_ARGUMENT, Config, Refusal, Unlisted, name_of
 from ferryman.model_server.ending import FAILED, Ending
 from ferryman.model_server.flags import Flags
 from ferryman.model_server.folders import Folders
@@ -33,6 +33,7 @@ def serve(flags: Flags) -> int:
     try:
         settings.check(flags)
         config = config_of(settings.configured(flags))
+        _tell_labels(flags, config)
         servables = _servables(flags, folders)
         servables.start()
         servables.reload(config)
@@ -55,6 +56,14 @@ def serve(flags: Flags) -> int:
     folders.close()
     log.info("Ended")
     return 0
+
+
+def _tell_labels(flags: Flags, config: Config) -> None:
+    """Say before a start fails of its labels what they need; the error text is the real server's, which does not."""
+    labelled = [] if isinstance(config, Unlisted) else [model.name for model in config if model.labels]
+    if labelled and not flags.allow_version_labels_for_unavailable_models:
+        told = {"flag": "--allow_version_labels_for_unavailable_models", "labelled": ", ".join(labelled)}
+        log.warning("At the start no version is available yet: the labels of %(labelled)s need %(flag)s", told)
 
 
 def _servables(flags: Flags, folders: Folders) -> Servables:
