@@ -170,8 +170,12 @@ class Group:
             if found := check():
                 return found
             time.sleep(0.05)
-        log = (self.folder / "group.log").read_text() if (self.folder / "group.log").exists() else ""
-        raise AssertionError(f"not within {limit} s; record: {self.record()}; log: {log}")
+        raise AssertionError(f"not within {limit} s; record: {self.record()}; log: {self.log()}")
+
+    def log(self) -> str:
+        """What the group process has said."""
+        path = self.folder / "group.log"
+        return path.read_text() if path.exists() else ""
 
     def answer(self, model: str = MODEL, **which: Any) -> tuple[float, int]:
         """What the group's server adds to 1, and which version said so."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,4 +31,16 @@ def test_releases_one_after_the_other_serve_and_the_way_back_is_refused_once_tak
     again = group.release(artifact(2.0))
     assert group.ended(again).state == "Refused"
     assert group.ended(group.roll_back(leaves=2)).state == "Conflict"
+    assert group.end() == 0
+
+
+def test_a_server_that_dies_is_told_with_its_end_and_another_serves(group: Any, artifact: Build) -> None:
+    released = group.release(artifact(1.0))
+    group.start()
+    assert group.ended(released).state == "Promoted"
+    (server,) = group.servers()
+    os.kill(server, signal.SIGABRT)
+    group.until(lambda: "the server ended: killed by SIGABRT; a new one starts" in group.log())
+    assert group.answer(label="stable") == (1.0, 1)
+    assert server not in group.servers()
     assert group.end() == 0

@@ -174,6 +174,8 @@ class GroupProcess:
         path, server = self.folder / ENDPOINTS, agent.administrator.listening_server()
         if server is None:
             path.unlink(missing_ok=True)
+            if self._published and (ended := self._published.process.poll()):
+                self._told(f"the server ended: {ended.reason() or 'exit code 0'}; a new one starts")
             self._published = None
         elif self._published is not server:
             found = Endpoints(
