@@ -10,7 +10,7 @@ import pytest
 from answering import EXAMPLES, LABELS, SCORES, VALUES, Answering, answering, example, refused, two
 
 from ferryman.model_server.inference import classify, regress
-from ferryman.model_server.tasks import CLASSIFY, REGRESS, Checks
+from ferryman.model_server.runtime.servable import CLASSIFY, REGRESS, Checks
 from ferryman.serving.protocol import Input
 
 

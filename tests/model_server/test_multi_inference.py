@@ -13,8 +13,7 @@ from answering import SCORES, VALUES, Answering, classes, refused, two
 from ferryman.model_server import metrics
 from ferryman.model_server.inference import multi_inference
 from ferryman.model_server.runtime.saved_model import SavedModel
-from ferryman.model_server.runtime.servable import TensorInfo
-from ferryman.model_server.tasks import CLASSIFY, REGRESS
+from ferryman.model_server.runtime.servable import CLASSIFY, REGRESS, TensorInfo
 from ferryman.serving.protocol import MultiInferenceRequest
 
 

@@ -105,7 +105,7 @@ class Flags:
         "", INFERENCE, "bfloat16: compute a graph's large operations in it, on processors that can"
     )
     enable_signature_method_name_check: bool = flag(
-        False, INFERENCE, "Classify and Regress want signatures of their own method_name"
+        False, INFERENCE, "each call wants signatures of its own method_name, Predict one of the three"
     )
     enable_serialization_as_tensor_content: bool = flag(
         False, INFERENCE, "answer Predict with raw bytes instead of lists of numbers"

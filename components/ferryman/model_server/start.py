@@ -19,8 +19,8 @@ from ferryman.model_server.garbage import Garbage
 from ferryman.model_server.heap import few_arenas
 from ferryman.model_server.logs import log
 from ferryman.model_server.metrics import prometheus_text
+from ferryman.model_server.runtime.servable import Checks
 from ferryman.model_server.servables import Servables, Settings
-from ferryman.model_server.tasks import Checks
 from ferryman.model_server.text_files import read
 from ferryman.serving.protocol import ModelServerConfig
 

@@ -13,21 +13,11 @@ import numpy as np
 
 from ferryman.model_server.classes import classifications, regressions
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Servable, Signature
+from ferryman.model_server.runtime.servable import CLASSIFY, DEFAULT_SIGNATURE, REGRESS, Checks, Servable, Signature
 from ferryman.serving.protocol import SignatureDefMap
-
-CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
-"""The method names of signatures (`saved_model/signature_constants.h`)."""
 
 INPUTS, CLASSES, SCORES, OUTPUTS = "inputs", "classes", "scores", "outputs"
 """The aliases of inputs and outputs of such signatures."""
-
-
-class Checks:
-    """What is checked beyond need; one for the process, as in `servables/tensorflow/util.cc`."""
-
-    method_names: bool = False
-    """--enable_signature_method_name_check."""
 
 
 @dataclass(frozen=True)

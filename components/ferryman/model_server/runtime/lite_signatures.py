@@ -14,12 +14,10 @@ from google.protobuf.message import DecodeError
 
 from ferryman.model_server.core import INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.dtypes import number_of
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE
+from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, PREDICT
 from ferryman.serving.protocol import SignatureDef
 
 METADATA = b"signature_defs_metadata"
-
-PREDICT = "tensorflow/serving/predict"
 
 
 class Tensor(Protocol):

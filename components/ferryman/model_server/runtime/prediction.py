@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, Refusal
+from ferryman.model_server.core import FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT, Refusal
 from ferryman.model_server.runtime.dtypes import TYPE_NAMES
-from ferryman.model_server.runtime.servable import DEFAULT_SIGNATURE, Signature
+from ferryman.model_server.runtime.servable import CLASSIFY, DEFAULT_SIGNATURE, PREDICT, REGRESS, Checks, Signature
 
 
 def found(signatures: Mapping[str, Signature], name: str, code: int) -> Signature:
@@ -34,8 +34,9 @@ def completed(signature: Signature, inputs: Mapping[str, np.ndarray]) -> Mapping
     """The inputs, with the signature's defaults where some are left out.
 
     Raises:
-        Refusal: too many, too few, or of other names.
+        Refusal: too many, too few, or of other names; or the signature is of no known method, where that is checked.
     """
+    _check_method(signature)
     _check_size(signature, inputs)
     values = {alias: inputs.get(alias, signature.defaults.get(alias)) for alias in signature.inputs}
     for alias, value in sorted(values.items()):
@@ -73,6 +74,13 @@ def check_dtype(number: int, array: np.ndarray, expected: str) -> None:
     if received != expected:
         actual, wanted = (TYPE_NAMES.get(name, name) for name in (received, expected))
         raise Refusal(INVALID_ARGUMENT, f"Expects arg[{number}] to be {wanted} but {actual} is provided")
+
+
+def _check_method(signature: Signature) -> None:
+    if Checks.method_names and signature.method_name not in {PREDICT, CLASSIFY, REGRESS}:
+        known = f"{PREDICT}, {CLASSIFY}, {REGRESS}"
+        text = f"Expected prediction signature method_name to be one of {{{known}}}. Was: {signature.method_name}"
+        raise Refusal(INTERNAL, text)
 
 
 def _check_size(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:

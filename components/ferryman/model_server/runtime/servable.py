@@ -12,6 +12,17 @@ from ferryman.model_server.core import INVALID_ARGUMENT
 
 DEFAULT_SIGNATURE = "serving_default"
 
+CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
+PREDICT = "tensorflow/serving/predict"
+"""The method names of signatures (`saved_model/signature_constants.h`)."""
+
+
+class Checks:
+    """What is checked beyond need; one for the process, as in `servables/tensorflow/util.cc`."""
+
+    method_names: bool = False
+    """--enable_signature_method_name_check."""
+
 
 @dataclass(frozen=True)
 class TensorInfo:
@@ -45,7 +56,7 @@ class Servable(Protocol):
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
-        """By name, without TensorFlow's own, which begin with two underscores."""
+        """By name."""
 
     @property
     def signature_defs(self) -> bytes:
