@@ -56,3 +56,10 @@ def test_predict_wants_a_signature_of_one_of_the_three_methods(named: Client) ->
     assert refusal(lambda: named.predict({}, name="named", signature="foreign")) == ("INTERNAL", text)
     answered = named.http("POST", "/v1/models/named:predict", {"signature_name": "foreign", "inputs": 2.0})
     assert (answered.status, answered.body) == (500, {"error": text})
+
+
+@rests_on(RUN, "util/json_tensor.cc:FillPredictRequestFromJson")
+def test_a_name_that_begins_with_two_underscores_is_one_as_any_other(named: Client) -> None:
+    assert named.predict(X, name="named", signature="__own").outputs["y"].float_val[0] == 3.0
+    answered = named.http("POST", "/v1/models/named:predict", {"signature_name": "__own", "inputs": 2.0})
+    assert (answered.status, answered.body) == (200, {"outputs": 3.0})

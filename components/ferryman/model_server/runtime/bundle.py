@@ -98,13 +98,12 @@ def init_op(folder: Path, meta_graph: Any) -> str:
 
 
 def signatures(definitions: Mapping[str, Any]) -> dict[str, Signature]:
-    """By name, without TensorFlow's own."""
+    """By name; also those whose names begin with two underscores, as TensorFlow's own do."""
     return {
         name: Signature(
             _tensors(definition.inputs), _tensors(definition.outputs), definition.method_name, _defaults(definition)
         )
         for name, definition in definitions.items()
-        if not name.startswith("__")
     }
 
 
