@@ -3,10 +3,10 @@
     python tests/benchmarks/server.py [--quick] [speed | memory]
 
 Prints JSON lines {"name", "ours", "floor", "ratio", "unit", "runs"}: medians of measurements in alternation. The server
-has processor 0, the load processor 1; the floors are an echo server of the same transport (over HTTP also one that reads
-and writes the JSON), a naive server and the bare call of the runtime. Latencies (ours p99, floor p50) have the unit ms.
-`memory` prints what all processes of the server hold over requests and reloads: {"name", "start", "end", "slope", "unit",
-"series"}.
+has processor 0, the load processor 1; the floors are an echo server of the same transport, one that also reads and writes
+its messages or its JSON (plain, json), a naive server and the bare call of the runtime. Latencies (ours p99, floor p50)
+have the unit ms. `memory` prints what all processes of the server hold over requests and reloads: {"name", "start",
+"end", "slope", "unit", "series"}.
 """
 
 from __future__ import annotations
@@ -163,6 +163,7 @@ def speed(folder: Path, models: list[str], seconds: float, runs: int) -> None:
         if "cnn_lite" in models:
             servers.ours("ours_lite", ("cnn_lite",), "--prefer_tflite_model=true")
         servers.start("echo", sys.executable, HERE / "floors.py", "echo", "{grpc}", "{rest}", folder, THREADS)
+        servers.start("plain", sys.executable, HERE / "floors.py", "plain", "{grpc}", folder, THREADS)
         servers.start("json", sys.executable, HERE / "floors.py", "json", "{rest}", folder)
         servers.start("naive", sys.executable, HERE / "floors.py", "naive", "{grpc}", "{rest}", folder)
         cases = [
@@ -184,8 +185,7 @@ def run(servers: Servers, case: Case, seconds: float) -> None:
     lite = case.model.endswith("_lite")
     servers.measure("ours_lite" if lite else "ours", case, seconds)
     servers.measure("echo", case, seconds)
-    if case.kind == "rest":
-        servers.measure("json", case, seconds)
+    servers.measure("plain" if case.kind == "grpc" else "json", case, seconds)
     if not lite:
         servers.measure("naive", case, seconds)
 

@@ -1,6 +1,7 @@
 """What a server is compared with.
 
 python floors.py echo PORT REST_PORT FOLDER THREADS   answers what it has ready, as long as the real answer
+python floors.py plain PORT FOLDER THREADS            a server of gRPC's tutorials: its own threads, the real messages, no model
 python floors.py json REST_PORT FOLDER                the same over HTTP, but reads the request's JSON and writes the answer's
 python floors.py naive PORT REST_PORT FOLDER          grpc.aio with the real messages, http.server with json; eager signatures
 python floors.py bare FOLDER NAME BATCH SECONDS       the model without a server: prints calls a second
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,27 @@ def echo(port: str, rest_port: str, folder: str, threads: str) -> None:
     server.add_insecure_port(f"{HOST}:{port}")
     server.start()
     asyncio.run(echo_rest(int(rest_port), lambda body: ready["rest"][len(body)]))
+
+
+def plain(port: str, folder: str, threads: str) -> None:
+    """Reads each request into its message and writes an answer from its message, as grpcio alone does it."""
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+
+    ready = {
+        (path.name.split(".")[0], int(path.name.split(".")[1])): PredictResponse.FromString(path.read_bytes())
+        for path in Path(folder).glob("*.grpc.answer")
+    }
+
+    def predict(request: Any, _: Any) -> Any:
+        rows = next(iter(request.inputs.values())).tensor_shape.dim[0].size
+        return ready[request.model_spec.name, rows]
+
+    server = grpc.server(ThreadPoolExecutor(int(threads)), options=[("grpc.so_reuseport", 0)])
+    method = grpc.unary_unary_rpc_method_handler(predict, PredictRequest.FromString, PredictResponse.SerializeToString)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Predict": method}),))
+    server.add_insecure_port(f"{HOST}:{port}")
+    server.start()
+    server.wait_for_termination()
 
 
 def echo_json(rest_port: str, folder: str) -> None:
@@ -170,4 +193,4 @@ def bare(folder: str, name: str, batch: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    {"echo": echo, "json": echo_json, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
+    {"echo": echo, "plain": plain, "json": echo_json, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
