@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +127,7 @@ def test_many_threads_share_the_interpreters(folder: Path, shared: int) -> None:
             if not np.array_equal(model.run("", {alias: array}, outputs)[outputs[0]], array / 2 + 3):
                 wrong.append(number)
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(16)))
     model.close()
     assert wrong == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +129,7 @@ def test_strings_of_many_clients_run_together_and_each_gets_its_own(tmp_path: Pa
             if answer["column_bytes"][:, 0].tolist() != x.tolist() or answer["yes"].tolist() != [True, False] * rows:
                 wrong.append(number)
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(16)))
     model.close()
     assert wrong == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -309,11 +309,8 @@ def test_many_threads_get_their_own_answers(module: SavedModel) -> None:
             if module.run("", {"x": array}, ["sum"])["sum"].tolist() != [5.0 * number] * 2:
                 wrong.append(number)
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(16)))
     assert wrong == []
 
 
