@@ -9,6 +9,9 @@ import numpy as np
 
 from ferryman.model_server.core import INVALID_ARGUMENT, Refusal
 
+Shape = tuple[int, ...]
+"""Sizes, -1 where any."""
+
 ABORTING = frozenset({"Conv2D", "Conv3D", "DepthwiseConv2dNative", "MaxPool3D"})
 """Operations that abort on tensors of fewer dimensions than theirs.
 
@@ -17,7 +20,7 @@ tried with the layers of Keras 3.
 """
 
 
-def shapes_to_keep(graph_def: Any, signatures: Iterable[Any]) -> dict[str, tuple[int, ...]]:
+def shapes_to_keep(graph_def: Any, signatures: Iterable[Any]) -> dict[str, Shape]:
     """Shape of each input's tensor in the SignatureDefs, -1 where any; empty for a graph in which nothing aborts."""
     if not any(node.op in ABORTING for node in _nodes(graph_def)):
         return {}
@@ -29,7 +32,7 @@ def shapes_to_keep(graph_def: Any, signatures: Iterable[Any]) -> dict[str, tuple
     }
 
 
-def check_dimensions(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_dimensions(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Shape]) -> None:
     """Refuse an array of fewer dimensions than `shapes` has under its name.
 
     The real server dies of some of them, and answers the others with words of the operation that they reach.

@@ -14,7 +14,7 @@ from ferryman.model_server import metrics
 from ferryman.model_server.core import FAILED_PRECONDITION, INVALID_ARGUMENT, UNAVAILABLE, Refusal
 from ferryman.model_server.runtime import bundle, dtypes, prediction
 from ferryman.model_server.runtime.enclosure import check_assets, check_links
-from ferryman.model_server.runtime.enough_dimensions import check_dimensions, shapes_to_keep
+from ferryman.model_server.runtime.enough_dimensions import Shape, check_dimensions, shapes_to_keep
 from ferryman.model_server.runtime.servable import Signature
 from ferryman.model_server.runtime.session import Call, Session
 from ferryman.model_server.runtime.session_options import config_of
@@ -40,7 +40,7 @@ class SavedModel:
         """
         begun = time.perf_counter()
         try:
-            session, definitions = _load(folder, tags, config)
+            session, definitions, shapes = _load(folder, tags, config)
         except Refusal:
             metrics.LOAD_ATTEMPT_COUNT.add(str(folder), "fail")
             raise
@@ -49,6 +49,7 @@ class SavedModel:
         self.signatures = bundle.signatures(definitions)
         self.signature_defs = bundle.signature_defs(definitions)
         self._session: Session | None = session
+        self._shapes = shapes
         self._calls: dict[Key, _Prepared] = {}
         self._lock = threading.Lock()
 
@@ -99,15 +100,18 @@ class SavedModel:
                     raise Refusal(UNAVAILABLE, "This version was unloaded")
                 while len(self._calls) >= CALLS:
                     del self._calls[next(iter(self._calls))]
-                self._calls[key] = _Prepared(self._session, feeds, fetches)
+                self._calls[key] = _Prepared(self._session, feeds, fetches, self._shapes)
             return self._calls[key]
 
 
 class _Prepared:
     """A call that feeds some tensors and fetches others, each by the name that the caller has for it."""
 
-    def __init__(self, session: Session, feeds: Mapping[str, str], fetches: Mapping[str, str]) -> None:
-        """`feeds` and `fetches` are tensors by the caller's names, such as a signature's aliases."""
+    def __init__(
+        self, session: Session, feeds: Mapping[str, str], fetches: Mapping[str, str], shapes: Mapping[str, Shape]
+    ) -> None:
+        """`feeds` and `fetches` are tensors by the caller's names, such as a signature's aliases; `shapes` are those, by
+        tensor, of which a feed must have all dimensions."""
         # By the tensors' names, as the real session numbers them in its words.
         ordered = sorted(feeds.items(), key=lambda item: item[1])
         self.names = feeds.keys()
@@ -119,7 +123,6 @@ class _Prepared:
         # Two aliases may name one tensor, which can be fetched once.
         tensors = list(dict.fromkeys(fetches.values()))
         self._fetches = [(name, tensors.index(tensor)) for name, tensor in fetches.items()]
-        shapes = session.shapes_to_keep
         self._shapes = {name: shapes[tensor] for name, tensor in ordered if tensor in shapes}
         self._call: Call = session.callable([tensor for _, tensor in ordered], tensors)
 
@@ -134,8 +137,11 @@ class _Prepared:
         return {name: _array(values[place]) for name, place in self._fetches}
 
 
-def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapping[str, Any]]:
-    """A session with variables and tables, and the SignatureDefs by name (loader.cc, LoadSavedModelInternal)."""
+def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapping[str, Any], Mapping[str, Shape]]:
+    """A session with variables and tables, the SignatureDefs by name, and shapes to keep by tensor.
+
+    Source: loader.cc, LoadSavedModelInternal.
+    """
     check_links(folder)
     begun = time.perf_counter()
     meta_graph = bundle.read_meta_graph(folder, tags)
@@ -143,7 +149,6 @@ def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapp
     check_assets(folder, (name for _, name in assets))
     inputs = [tensor.name for signature in meta_graph.signature_def.values() for tensor in signature.inputs.values()]
     session = Session(meta_graph.graph_def, config_of(folder, config), inputs)
-    session.shapes_to_keep = shapes_to_keep(meta_graph.graph_def, meta_graph.signature_def.values())
     paths = {tensor: f"{folder}/assets/{name.lstrip('/')}" for tensor, name in assets}
     _restore(session, folder, meta_graph.saver_def, paths)
     restored = time.perf_counter()
@@ -153,7 +158,7 @@ def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Session, Mapp
     metrics.LOAD_LATENCY_BY_STAGE.add(str(folder), "init_graph", of=_microseconds(restored))
     # Copies: the message holds the whole graph.
     definitions = {name: type(found).FromString(found.SerializeToString()) for name, found in _definitions(meta_graph)}
-    return session, definitions
+    return session, definitions, shapes_to_keep(meta_graph.graph_def, definitions.values())
 
 
 def _definitions(meta_graph: Any) -> list[tuple[str, Any]]:

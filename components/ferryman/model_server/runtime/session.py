@@ -32,8 +32,6 @@ class Session:
         self._graph = client.PyGraph()
         self.dtypes: dict[str, int] = {}
         """TensorFlow's DataType of each tensor that was asked for and that the graph has."""
-        self.shapes_to_keep: dict[str, tuple[int, ...]] = {}
-        """Shapes of inputs by tensor, where fewer dimensions would end the process."""
         # Where nobody asks for threads between operations, a request runs in the thread that brought it: a hop to a pool
         # and back costs 50 to 200 us. Threads inside an operation stay.
         self._pool = 0 if config is not None and config.inter_op_parallelism_threads else -1
